@@ -1,0 +1,226 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"onnxtool/onnxpb"
+	"onnxtool/opset"
+	"onnxtool/surgery"
+)
+
+// version is set when the binary is built.
+var version = "dev"
+
+// newApp lists the commands.
+func newApp(stdout, stderr io.Writer) *cli.App {
+	app := &cli.App{
+		Name:                      "onnxtool",
+		Usage:                     "edit, join and prove ONNX models",
+		UsageText:                 "onnxtool VERB [flags] MODEL... -o OUT",
+		Version:                   version,
+		Writer:                    stdout,
+		ErrWriter:                 stderr,
+		EnableBashCompletion:      true,
+		DisableSliceFlagSeparator: true,
+		HideHelpCommand:           false,
+		ExitErrHandler:            func(*cli.Context, error) {}, // run decides on the exit code
+		Commands:                  commands(),
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return unknownVerb(c.App, c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+	for _, cmd := range app.Commands {
+		cmd.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
+			return &onnxpb.Error{Kind: onnxpb.Usage, Err: err, Hint: "see onnxtool help " + cmd.Name}
+		}
+	}
+	app.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
+		return &onnxpb.Error{Kind: onnxpb.Usage, Err: err, Hint: "see onnxtool help"}
+	}
+	return app
+}
+
+// commands lists the verbs, in the order in which help shows them.
+func commands() []*cli.Command {
+	return []*cli.Command{}
+}
+
+func unknownVerb(app *cli.App, verb string) error {
+	names := make([]string, len(app.Commands))
+	for i, c := range app.Commands {
+		names[i] = c.Name
+	}
+	e := &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("there is no command %q", verb), Hint: "see onnxtool help"}
+	if near := surgery.Nearest(verb, names, 3); len(near) > 0 {
+		e.Hint = "did you mean " + strings.Join(near, ", ") + "?"
+	}
+	return e
+}
+
+// exitCode maps an error to the exit codes that the documentation promises.
+func exitCode(err error) int {
+	var silent answerNo
+	if errors.As(err, &silent) {
+		return 1
+	}
+	switch onnxpb.KindOf(err) {
+	case onnxpb.Refused:
+		return 1
+	case onnxpb.Usage:
+		return 2
+	case onnxpb.Engine:
+		return 4
+	}
+	return 3
+}
+
+// answerNo ends a command with exit code 1 after it has printed its answer itself.
+type answerNo struct{}
+
+func (answerNo) Error() string { return "" }
+
+// usagef makes an error of wrong usage (exit code 2).
+func usagef(format string, args ...any) error { return onnxpb.Errorf(onnxpb.Usage, format, args...) }
+
+// outputFlags are the flags of a command that writes a model.
+func outputFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the model to `FILE` (- for standard output)"},
+		&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print no report"},
+		&cli.BoolFlag{Name: "force", Usage: "go on although the input does not pass the checker"},
+	}
+}
+
+// editFlags are the flags of a command that edits one model.
+func editFlags(more ...cli.Flag) []cli.Flag {
+	flags := append(more, outputFlags()...)
+	return append(flags, &cli.BoolFlag{Name: "in-place", Usage: "write the model over its own file"})
+}
+
+// target tells where a command that edits the model in a file writes.
+func target(c *cli.Context, input string) (string, error) {
+	out, inPlace := c.String("output"), c.Bool("in-place")
+	switch {
+	case out != "" && inPlace:
+		return "", usagef("--output and --in-place exclude each other")
+	case inPlace && input == "-":
+		return "", usagef("standard input cannot be edited in place: use -o")
+	case inPlace:
+		return input, nil
+	case out == "":
+		return "", &onnxpb.Error{Kind: onnxpb.Usage, Msg: "where to write is missing", Hint: "add -o FILE, or --in-place"}
+	}
+	return out, nil
+}
+
+// openChecked opens a model and refuses one that does not pass the checker, unless --force is given.
+func openChecked(c *cli.Context, path string) (*onnxpb.File, error) {
+	f, err := onnxpb.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := mustPass(f.Model, path, "the model is not valid"); err != nil {
+		if !c.Bool("force") {
+			f.Close()
+			return nil, err
+		}
+		fmt.Fprintf(c.App.ErrWriter, "onnxtool: going on with --force: %v\n", err)
+	}
+	return f, nil
+}
+
+// mustPass returns the checker's faults as one error.
+func mustPass(m *onnxpb.ModelProto, path, what string) error {
+	faults := opset.Check(m, opset.CheckOptions{})
+	if len(faults) == 0 {
+		return nil
+	}
+	list := make([]string, 0, 4)
+	for i, f := range faults {
+		if i == 3 {
+			list = append(list, fmt.Sprintf("and %d more", len(faults)-i))
+			break
+		}
+		list = append(list, f.String())
+	}
+	return &onnxpb.Error{Kind: onnxpb.Unfit, File: path, Msg: what + ": " + strings.Join(list, "; "), Hint: "see onnxtool check; --force goes on"}
+}
+
+// editOne runs a command that edits one model: open, check, edit, check, save, report.
+func editOne(c *cli.Context, edit func(*onnxpb.ModelProto) (*surgery.Report, error)) error {
+	if c.NArg() != 1 {
+		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("one model is needed, %d given", c.NArg()), Hint: "see onnxtool help " + c.Command.Name}
+	}
+	return editFile(c, c.Args().First(), edit)
+}
+
+// editFile is editOne for a model given by path.
+func editFile(c *cli.Context, input string, edit func(*onnxpb.ModelProto) (*surgery.Report, error)) error {
+	out, err := target(c, input)
+	if err != nil {
+		return err
+	}
+	f, err := openChecked(c, input)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r, err := edit(f.Model)
+	if err != nil {
+		return onnxpb.InFile(err, input)
+	}
+	return saveReported(c, f.Model, out, f.Dir(), r)
+}
+
+// saveReported checks what is to be written, saves it and prints the report.
+func saveReported(c *cli.Context, m *onnxpb.ModelProto, out, sourceDir string, r *surgery.Report) error {
+	if !c.Bool("force") {
+		if err := mustPass(m, out, "the result would not be valid (nothing was written)"); err != nil {
+			return err
+		}
+	}
+	if err := onnxpb.Save(m, out, onnxpb.SaveOptions{SourceDir: sourceDir}); err != nil {
+		return err
+	}
+	return printReport(c, r, out == "-")
+}
+
+// printReport prints what an edit did: on standard output, unless the model itself went there.
+func printReport(c *cli.Context, r *surgery.Report, modelOnStdout bool) error {
+	w := c.App.Writer
+	if modelOnStdout {
+		w = c.App.ErrWriter
+	}
+	switch {
+	case c.Bool("json"):
+		return printJSON(w, r)
+	case !c.Bool("quiet"):
+		r.Write(w)
+	}
+	return nil
+}
+
+// printJSON writes one JSON object.
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// isTerminal tells whether a file is a terminal.
+func isTerminal(f *os.File) bool {
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}

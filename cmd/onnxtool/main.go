@@ -1,0 +1,41 @@
+// Command onnxtool edits, joins and proves ONNX models.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"onnxtool/onnxpb"
+)
+
+func main() { os.Exit(realMain()) }
+
+// realMain is main with the exit code as its result, so that command tests can call it.
+func realMain() int {
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-interrupts
+		onnxpb.RemoveTemporaries()
+		os.Exit(130)
+	}()
+	return run(os.Args, os.Stdout, os.Stderr)
+}
+
+// run runs a command line and returns its exit code.
+func run(args []string, stdout, stderr *os.File) int {
+	app := newApp(stdout, stderr)
+	args, err := reorder(app, args)
+	if err == nil {
+		err = app.Run(args)
+	}
+	if err == nil {
+		return 0
+	}
+	if msg := err.Error(); msg != "" {
+		fmt.Fprintf(stderr, "onnxtool: %s\n", msg)
+	}
+	return exitCode(err)
+}

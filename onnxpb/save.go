@@ -1,0 +1,149 @@
+package onnxpb
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// SaveOptions says how a model is written. The zero value is good for a model without external data.
+type SaveOptions struct {
+	// SourceDir is the directory that the model's external data is relative to now; "" is the target's own directory.
+	SourceDir string
+}
+
+// Marshal encodes a model: fields in number order, the same model to the same bytes.
+func Marshal(m *ModelProto) ([]byte, error) {
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return nil, &Error{Msg: "the model cannot be encoded", Err: err}
+	}
+	return b, nil
+}
+
+// maxFile is the size past which other readers of protobuf refuse a file.
+const maxFile = 1<<31 - 1
+
+// Save writes a model to a file; "-" is standard output. The file appears whole or not at all: what stood there before stays until the
+// new bytes are complete (and on disk), then a rename puts them in place, with the permissions of the old file.
+func Save(m *ModelProto, path string, o SaveOptions) error {
+	data, err := Marshal(m)
+	if err != nil {
+		return InFile(err, path)
+	}
+	if len(data) > maxFile {
+		return &Error{File: path, Msg: "the model would pass 2 GiB, which other readers of ONNX refuse", Hint: "keep its weights in external data"}
+	}
+	if path == "-" {
+		_, err := os.Stdout.Write(data)
+		return err
+	}
+	if err := carryExternal(m, path, o); err != nil {
+		return InFile(err, path)
+	}
+	return WriteFile(path, data)
+}
+
+// WriteFile puts data into a file as Save does: whole or not at all.
+func WriteFile(path string, data []byte) (err error) {
+	fail := func(err error) error {
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return &Error{File: path, Msg: "cannot be written", Err: err}
+	}
+	old, statErr := os.Stat(path)
+	replaces := statErr == nil
+	if replaces && !old.Mode().IsRegular() {
+		if old.IsDir() {
+			return fail(errors.New("it is a directory"))
+		}
+		// A device or a FIFO (such as /dev/null) cannot be replaced by a rename: write into it.
+		if err := os.WriteFile(path, data, 0o666); err != nil {
+			return fail(err)
+		}
+		return nil
+	}
+	// A symbolic link stays one: the file that it names is replaced.
+	target := path
+	if p, err := filepath.EvalSymlinks(path); err == nil {
+		target = p
+	}
+	f, err := createTemporary(target)
+	if err != nil {
+		return fail(err)
+	}
+	tmp := f.Name()
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(tmp)
+		}
+		forget(tmp)
+	}()
+	if _, err := f.Write(data); err != nil {
+		return fail(err)
+	}
+	if replaces {
+		if err := f.Chmod(old.Mode().Perm()); err != nil {
+			return fail(err)
+		}
+		if err := f.Sync(); err != nil {
+			return fail(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		return fail(err)
+	}
+	if err := os.Rename(tmp, target); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// temporaries are the temporary files that exist now, for RemoveTemporaries.
+var temporaries struct {
+	sync.Mutex
+	names map[string]bool
+}
+
+// createTemporary makes the temporary file for target, beside it, with the permissions that a new file gets (os.CreateTemp gives 0600).
+func createTemporary(target string) (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Dir(target), ".onnxtool-*.tmp")
+	if err != nil {
+		return nil, err
+	}
+	temporaries.Lock()
+	if temporaries.names == nil {
+		temporaries.names = map[string]bool{}
+	}
+	temporaries.names[f.Name()] = true
+	temporaries.Unlock()
+	if err := f.Chmod(0o666 &^ umask()); err != nil {
+		f.Close()
+		os.Remove(f.Name())
+		forget(f.Name())
+		return nil, err
+	}
+	return f, nil
+}
+
+func forget(name string) {
+	temporaries.Lock()
+	delete(temporaries.names, name)
+	temporaries.Unlock()
+}
+
+// RemoveTemporaries removes the temporary files of writes that are under way. It is for a program that is about to exit on a signal.
+func RemoveTemporaries() {
+	temporaries.Lock()
+	defer temporaries.Unlock()
+	for n := range temporaries.names {
+		os.Remove(n)
+	}
+}

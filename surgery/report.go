@@ -1,0 +1,62 @@
+package surgery
+
+import (
+	"fmt"
+	"io"
+)
+
+// Report says what an edit changed. An edit that changed nothing returns a Report without Changes.
+type Report struct {
+	Edit    string   `json:"edit"`            // the edit's name, as its command is called
+	Changes []Change `json:"changes"`         // in the order of the graph
+	Notes   []string `json:"notes,omitempty"` // what the user should know, though it is no change
+}
+
+// Change is one thing that an edit changed.
+type Change struct {
+	Action string `json:"action"`         // added, removed, renamed, changed
+	What   string `json:"what"`           // input, output, tensor, node, initializer, dimension, opset, metadata, ...
+	Name   string `json:"name"`           // the name it has, or had where it was removed
+	From   string `json:"from,omitempty"` // what it was before
+	To     string `json:"to,omitempty"`   // what it is now
+}
+
+// String writes a change as one line.
+func (c Change) String() string {
+	s := fmt.Sprintf("%s %s %q", c.Action, c.What, c.Name)
+	if c.From != "" || c.To != "" {
+		s += fmt.Sprintf(": %s -> %s", c.From, c.To)
+	}
+	return s
+}
+
+// Add appends a change.
+func (r *Report) Add(action, what, name, from, to string) {
+	r.Changes = append(r.Changes, Change{action, what, name, from, to})
+}
+
+// Note appends a note.
+func (r *Report) Note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}
+
+// Merge appends the changes and notes of another report.
+func (r *Report) Merge(o *Report) {
+	if o != nil {
+		r.Changes = append(r.Changes, o.Changes...)
+		r.Notes = append(r.Notes, o.Notes...)
+	}
+}
+
+// Write prints a report for people, one line a change.
+func (r *Report) Write(w io.Writer) {
+	if len(r.Changes) == 0 {
+		fmt.Fprintf(w, "%s: nothing to change\n", r.Edit)
+	}
+	for _, c := range r.Changes {
+		fmt.Fprintf(w, "%s: %s\n", r.Edit, c)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(w, "%s: note: %s\n", r.Edit, n)
+	}
+}
