@@ -1,0 +1,50 @@
+// Package verify runs models and compares what they compute.
+package verify
+
+import "onnxtool/onnxpb"
+
+// Source is a model to run.
+type Source struct {
+	// Model is the model. An engine reads it and leaves it as it is.
+	Model *onnxpb.ModelProto
+	// Dir is the directory that locations of external data are relative to; "" where the model has no file, and then no external data.
+	Dir string
+	// Path is the file that Model was opened from, if Model is unchanged since; else "". With it an engine can read large weights from the file
+	// itself.
+	Path string
+}
+
+// Levels of graph optimisation, for SessionOptions.Optimization.
+const (
+	OptimizeAll      = "all"      // the default
+	OptimizeExtended = "extended" // basic and fusions
+	OptimizeBasic    = "basic"    // what keeps the graph made of ONNX's own operators
+	OptimizeNone     = "none"     // the graph as it is written
+)
+
+// SessionOptions are settings of a session; the zero value is the default.
+type SessionOptions struct {
+	// Optimization is one of the levels above; "" is OptimizeAll.
+	Optimization string
+	// Threads is the number of threads that one operator may use; 0 leaves it to the engine.
+	Threads int
+}
+
+// Engine runs models. It is safe for concurrent use.
+type Engine interface {
+	// Open makes a session of a model. The error is an *onnxpb.Error of kind Engine where the engine refuses the model.
+	Open(s Source, o SessionOptions) (Session, error)
+	// Version returns the engine's own version, such as "1.27.0".
+	Version() string
+}
+
+// Session is a model ready to run. Run may be called from several goroutines at once; Close may be called while runs are going on and waits
+// for them.
+type Session interface {
+	// Run computes the named outputs, all where none is named, from the inputs by name. Inputs that an initializer gives a default may be left
+	// out. Every input is checked against the model's declaration first: an unknown or missing name, another type or another shape is an error
+	// of kind Unfit that tells what was expected and what came. An optional output that holds nothing is a value of kind KindNone.
+	Run(inputs map[string]*onnxpb.Value, outputs ...string) (map[string]*onnxpb.Value, error)
+	// Close frees the session. A second Close does nothing.
+	Close() error
+}
