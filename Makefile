@@ -1,0 +1,41 @@
+# make demo and make test do all the set-up that they need; a second run downloads nothing.
+GO       ?= go
+BIN      := bin/onnxtool
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: all setup build demo test bench lint generate clean
+
+all: build
+
+# setup puts ONNX Runtime's library, pinned by version and hash, under .cache/, and fetches the Go modules.
+setup:
+	@sh internal/setup/fetch-ort.sh
+	@$(GO) mod download
+
+build:
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/onnxtool
+
+demo: setup build
+	@bash examples/dmhead/demo.sh
+
+# The corpus tests run some thousands of models: they need more than go test's default of ten minutes on a slow machine.
+test: setup
+	$(GO) test -timeout 60m ./...
+
+bench: setup build
+	$(GO) test -run '^$$' -bench . -benchtime 3x ./...
+
+lint:
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofmt would change: $$bad"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+# generate rewrites the committed generated files: the ONNX messages (needs protoc), the operator table (needs the ONNX facts), the command pages.
+generate:
+	$(GO) generate ./...
+
+clean:
+	rm -rf bin out
