@@ -1,4 +1,197 @@
 package onnxpb
 
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// external is where a tensor's elements stand outside of the model file.
+type external struct {
+	location string // path relative to the model's directory
+	offset   int64
+	length   int64 // -1: not told
+}
+
+// HasExternal tells whether a tensor of the model, at any depth, has its elements in external data.
+func HasExternal(m *ModelProto) bool {
+	found := false
+	m.AllTensors(func(t *TensorProto) { found = found || t.GetDataLocation() == TensorProto_EXTERNAL })
+	return found
+}
+
+// InlineExternal loads the external payloads of all tensors of a model into raw_data, so that the model stands alone. Locations are relative to dir. If it
+// fails, the model is as it was.
+func InlineExternal(m *ModelProto, dir string) error {
+	type loaded struct {
+		t   *TensorProto
+		raw []byte
+	}
+	var all []loaded
+	var err error
+	m.AllTensors(func(t *TensorProto) {
+		if err != nil || t.GetDataLocation() != TensorProto_EXTERNAL {
+			return
+		}
+		var raw []byte
+		if _, err = checkType(TensorProto_DataType(t.GetDataType()), t.GetDims()); err == nil {
+			if err = noPayload(t); err == nil {
+				raw, err = readExternal(t, dir)
+			}
+		}
+		err = inTensor(err, t.GetName())
+		all = append(all, loaded{t, raw})
+	})
+	if err != nil {
+		return err
+	}
+	for _, l := range all {
+		l.t.RawData, l.t.ExternalData, l.t.DataLocation = l.raw, nil, nil
+	}
+	return nil
+}
+
+// externalOf reads the external_data entries of a tensor. Keys that are not known (checksum) are left alone.
+func externalOf(t *TensorProto) (external, error) {
+	x := external{length: -1}
+	seen := map[string]bool{}
+	for _, e := range t.GetExternalData() {
+		key := e.GetKey()
+		if key != "location" && key != "offset" && key != "length" {
+			continue
+		}
+		if seen[key] {
+			return x, Errorf(Unfit, "external data tells its %s twice", key)
+		}
+		seen[key] = true
+		if key == "location" {
+			x.location = e.GetValue()
+			continue
+		}
+		v, err := strconv.ParseInt(e.GetValue(), 10, 64)
+		if err != nil || v < 0 {
+			return x, Errorf(Unfit, "external data has the %s %q, which is no number of bytes", key, e.GetValue())
+		}
+		if key == "offset" {
+			x.offset = v
+		} else {
+			x.length = v
+		}
+	}
+	if x.location == "" {
+		return x, Errorf(Unfit, "has external data without a location")
+	}
+	return x, nil
+}
+
+// checkLocation refuses a location that is not a plain path downwards from the model's directory.
+func checkLocation(location string) error {
+	why := ""
+	switch {
+	case strings.ContainsRune(location, 0):
+		why = "holds a zero byte"
+	case filepath.IsAbs(location) || strings.HasPrefix(location, "/"):
+		why = "is absolute"
+	case hasDotDot(location):
+		why = "goes upwards"
+	case !filepath.IsLocal(location):
+		why = "is no path"
+	default:
+		return nil
+	}
+	return &Error{Msg: "external data at " + strconv.Quote(location) + " is refused: the location " + why,
+		Hint: "it must be a path relative to the model's directory, inside of it"}
+}
+
+func hasDotDot(path string) bool {
+	for _, p := range strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if p == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// openExternal opens a file of external data for reading. A symbolic link may not lead out of the directory, and what is no regular file
+// (a FIFO, a device, a directory) is refused without waiting on it.
+func openExternal(dir, location string) (*os.File, int64, error) {
+	fail := func(err error) (*os.File, int64, error) {
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		e := &Error{Msg: "external data at " + strconv.Quote(location) + " cannot be read", Err: err}
+		if errors.Is(err, fs.ErrNotExist) {
+			e.Hint = "it must lie beside the model, in " + dir
+		}
+		return nil, 0, e
+	}
+	if err := checkLocation(location); err != nil {
+		return nil, 0, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fail(err)
+	}
+	defer root.Close()
+	f, err := root.OpenFile(location, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return fail(err)
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = errors.New("it is not a regular file")
+	}
+	if err != nil {
+		f.Close()
+		return fail(err)
+	}
+	return f, st.Size(), nil
+}
+
+// readExternal reads the elements of a tensor with external data, whose type and dimensions are sound: as many bytes as these tell.
+func readExternal(t *TensorProto, dir string) ([]byte, error) {
+	et := TensorProto_DataType(t.GetDataType())
+	if et == TensorProto_STRING {
+		return nil, Errorf(Unfit, "strings cannot stand in external data")
+	}
+	if dir == "" {
+		return nil, &Error{Msg: "has external data, and where it lies is not known", Hint: "give a model that stands in a file, beside its data"}
+	}
+	x, err := externalOf(t)
+	if err != nil {
+		return nil, err
+	}
+	n, err := Count(t.GetDims())
+	if err != nil {
+		return nil, err
+	}
+	size, err := rawSize(et, n)
+	if err != nil {
+		return nil, err
+	}
+	if x.length >= 0 && x.length != int64(size) {
+		return nil, Errorf(Unfit, "%s%v takes %d bytes of data, external data tells a length of %d", TypeName(et), t.GetDims(), size, x.length)
+	}
+	f, have, err := openExternal(dir, x.location)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if x.offset > have || int64(size) > have-x.offset {
+		return nil, Errorf(Unfit, "external data at %q has %d bytes, but the tensor's stand at offset %d and are %d", x.location, have, x.offset, size)
+	}
+	raw := make([]byte, size)
+	if _, err := io.ReadFull(io.NewSectionReader(f, x.offset, int64(size)), raw); err != nil {
+		return nil, &Error{Msg: "external data at " + strconv.Quote(x.location) + " cannot be read", Err: err}
+	}
+	return raw, nil
+}
+
 // carryExternal makes the external data of a model that is to be saved at path reachable from there.
 func carryExternal(m *ModelProto, path string, o SaveOptions) error { return nil }
