@@ -32,9 +32,6 @@ func decode(t *TensorProto, dir string) (*Array, error) {
 		return nil, Errorf(Unfit, "is a segment of a larger tensor, which no reader of ONNX supports")
 	}
 	if t.GetDataLocation() == TensorProto_EXTERNAL {
-		if err := noPayload(t); err != nil {
-			return nil, err
-		}
 		raw, err := readExternal(t, dir)
 		if err != nil {
 			return nil, err

@@ -39,12 +39,9 @@ func InlineExternal(m *ModelProto, dir string) error {
 			return
 		}
 		var raw []byte
-		if _, err = checkType(TensorProto_DataType(t.GetDataType()), t.GetDims()); err == nil {
-			if err = noPayload(t); err == nil {
-				raw, err = readExternal(t, dir)
-			}
+		if raw, err = readExternal(t, dir); err != nil {
+			err = inTensor(err, t.GetName())
 		}
-		err = inTensor(err, t.GetName())
 		all = append(all, loaded{t, raw})
 	})
 	if err != nil {
@@ -154,37 +151,56 @@ func openExternal(dir, location string) (*os.File, int64, error) {
 	return f, st.Size(), nil
 }
 
-// readExternal reads the elements of a tensor with external data, whose type and dimensions are sound: as many bytes as these tell.
-func readExternal(t *TensorProto, dir string) ([]byte, error) {
+// externalSpan returns where the elements of a tensor with external data stand and how many bytes they are, by its type and dimensions; a length that
+// is told must be the same.
+func externalSpan(t *TensorProto) (x external, size int, err error) {
 	et := TensorProto_DataType(t.GetDataType())
-	if et == TensorProto_STRING {
-		return nil, Errorf(Unfit, "strings cannot stand in external data")
+	n, err := checkType(et, t.GetDims())
+	if err != nil {
+		return x, 0, err
 	}
+	if et == TensorProto_STRING {
+		return x, 0, Errorf(Unfit, "strings cannot stand in external data")
+	}
+	if err := noPayload(t); err != nil {
+		return x, 0, err
+	}
+	if x, err = externalOf(t); err != nil {
+		return x, 0, err
+	}
+	if size, err = rawSize(et, n); err != nil {
+		return x, 0, err
+	}
+	if x.length >= 0 && x.length != int64(size) {
+		return x, 0, Errorf(Unfit, "%s%v takes %d bytes of data, external data tells a length of %d", TypeName(et), t.GetDims(), size, x.length)
+	}
+	return x, size, nil
+}
+
+// checkSpan refuses elements that stand, in whole or in part, past the end of a file of so many bytes.
+func checkSpan(x external, size int, have int64) error {
+	if x.offset > have || int64(size) > have-x.offset {
+		return Errorf(Unfit, "external data at %q has %d bytes, but the tensor's stand at offset %d and are %d", x.location, have, x.offset, size)
+	}
+	return nil
+}
+
+// readExternal reads the elements of a tensor with external data: as many bytes as its type and dimensions tell.
+func readExternal(t *TensorProto, dir string) ([]byte, error) {
 	if dir == "" {
 		return nil, &Error{Msg: "has external data, and where it lies is not known", Hint: "give a model that stands in a file, beside its data"}
 	}
-	x, err := externalOf(t)
+	x, size, err := externalSpan(t)
 	if err != nil {
 		return nil, err
-	}
-	n, err := Count(t.GetDims())
-	if err != nil {
-		return nil, err
-	}
-	size, err := rawSize(et, n)
-	if err != nil {
-		return nil, err
-	}
-	if x.length >= 0 && x.length != int64(size) {
-		return nil, Errorf(Unfit, "%s%v takes %d bytes of data, external data tells a length of %d", TypeName(et), t.GetDims(), size, x.length)
 	}
 	f, have, err := openExternal(dir, x.location)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if x.offset > have || int64(size) > have-x.offset {
-		return nil, Errorf(Unfit, "external data at %q has %d bytes, but the tensor's stand at offset %d and are %d", x.location, have, x.offset, size)
+	if err := checkSpan(x, size, have); err != nil {
+		return nil, err
 	}
 	raw := make([]byte, size)
 	if _, err := io.ReadFull(io.NewSectionReader(f, x.offset, int64(size)), raw); err != nil {
@@ -192,6 +208,3 @@ func readExternal(t *TensorProto, dir string) ([]byte, error) {
 	}
 	return raw, nil
 }
-
-// carryExternal makes the external data of a model that is to be saved at path reachable from there.
-func carryExternal(m *ModelProto, path string, o SaveOptions) error { return nil }

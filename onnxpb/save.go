@@ -38,14 +38,19 @@ func Save(m *ModelProto, path string, o SaveOptions) error {
 	if len(data) > maxFile {
 		return &Error{File: path, Msg: "the model would pass 2 GiB, which other readers of ONNX refuse", Hint: "keep its weights in external data"}
 	}
+	undo, err := carryExternal(m, path, o)
+	if err != nil {
+		return InFile(err, path)
+	}
 	if path == "-" {
 		_, err := os.Stdout.Write(data)
 		return err
 	}
-	if err := carryExternal(m, path, o); err != nil {
-		return InFile(err, path)
+	if err := WriteFile(path, data); err != nil {
+		undo()
+		return err
 	}
-	return WriteFile(path, data)
+	return nil
 }
 
 // WriteFile puts data into a file as Save does: whole or not at all.
