@@ -3,6 +3,7 @@ package onnxpb
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 )
 
@@ -203,6 +204,19 @@ func ArrayFromRaw(t TensorProto_DataType, dims []int64, raw []byte) (*Array, err
 		unpack(a, raw)
 		return a, nil
 	}
+	// encoding/binary takes complex numbers by way of float64, which changes the bits of some NaNs.
+	switch d := a.Data.(type) {
+	case []complex64:
+		for i := range d {
+			d[i] = complex(math.Float32frombits(binary.LittleEndian.Uint32(raw[8*i:])), math.Float32frombits(binary.LittleEndian.Uint32(raw[8*i+4:])))
+		}
+		return a, nil
+	case []complex128:
+		for i := range d {
+			d[i] = complex(math.Float64frombits(binary.LittleEndian.Uint64(raw[16*i:])), math.Float64frombits(binary.LittleEndian.Uint64(raw[16*i+8:])))
+		}
+		return a, nil
+	}
 	if _, err := binary.Decode(raw, binary.LittleEndian, a.Data); err != nil {
 		return nil, &Error{Msg: "the data cannot be decoded", Err: err}
 	}
@@ -322,6 +336,22 @@ func (a *Array) Raw() ([]byte, error) {
 	}
 	if ElemBits(a.Type) < 8 {
 		return pack(a)
+	}
+	switch d := a.Data.(type) {
+	case []complex64:
+		raw := make([]byte, 0, 8*len(d))
+		for _, v := range d {
+			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(real(v)))
+			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(imag(v)))
+		}
+		return raw, nil
+	case []complex128:
+		raw := make([]byte, 0, 16*len(d))
+		for _, v := range d {
+			raw = binary.LittleEndian.AppendUint64(raw, math.Float64bits(real(v)))
+			raw = binary.LittleEndian.AppendUint64(raw, math.Float64bits(imag(v)))
+		}
+		return raw, nil
 	}
 	raw, err := binary.Append([]byte{}, binary.LittleEndian, a.Data)
 	if err != nil {
