@@ -1,0 +1,328 @@
+package verify
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/cmplx"
+
+	"onnxtool/onnxpb"
+)
+
+// Tolerance says how far an element may lie from the reference: |got - want| <= Abs + Rel*|want|. The zero Tolerance asks for equality. It is
+// about floats and complex numbers; integers, booleans and strings must be equal whatever it says.
+type Tolerance struct {
+	Abs float64 `json:"atol"`
+	Rel float64 `json:"rtol"`
+}
+
+// DefaultTolerance is what the command line takes where no tolerance is given.
+var DefaultTolerance = Tolerance{Abs: 1e-5, Rel: 1e-4}
+
+// Number is a float64 that JSON can hold: what is no finite number is written as the strings "NaN", "Inf" and "-Inf".
+type Number float64
+
+// MarshalJSON implements json.Marshaler.
+func (n Number) MarshalJSON() ([]byte, error) {
+	switch f := float64(n); {
+	case math.IsNaN(f):
+		return []byte(`"NaN"`), nil
+	case math.IsInf(f, 1):
+		return []byte(`"Inf"`), nil
+	case math.IsInf(f, -1):
+		return []byte(`"-Inf"`), nil
+	}
+	return json.Marshal(float64(n))
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *Number) UnmarshalJSON(data []byte) error {
+	switch string(data) {
+	case `"NaN"`:
+		*n = Number(math.NaN())
+	case `"Inf"`:
+		*n = Number(math.Inf(1))
+	case `"-Inf"`:
+		*n = Number(math.Inf(-1))
+	default:
+		var f float64
+		if err := json.Unmarshal(data, &f); err != nil {
+			return err
+		}
+		*n = Number(f)
+	}
+	return nil
+}
+
+// Metrics say how far a tensor lies from a reference. All sums are accumulated in float64.
+type Metrics struct {
+	// Elements is the number of elements; Beyond how many of them lie beyond the tolerance.
+	Elements int64 `json:"elements"`
+	Beyond   int64 `json:"beyond"`
+	// MaxAbs and MeanAbs are the largest and the mean |got - want|. NaN in the same place and infinities of the same sign differ by 0; a NaN or an
+	// infinity against anything else is an infinite error. Of booleans, an element that differs counts as 1, and so it does of strings.
+	MaxAbs  Number `json:"max_abs"`
+	MeanAbs Number `json:"mean_abs"`
+	// MaxRel is the largest |got - want| / |want|, where want is neither 0 nor infinite nor NaN.
+	MaxRel Number `json:"max_rel"`
+	// Cosine is the cosine between the two tensors as vectors, over the elements where both are finite: 1 where both vectors are 0 or there are no
+	// elements, 0 where one of them is 0. Of strings it is the share of elements that are equal.
+	Cosine Number `json:"cosine"`
+	// Worst is the first element with the largest error (of those beyond the tolerance, where there are any), -1 where no element differs.
+	Worst int64 `json:"worst"`
+	// Want and Got are that element, written out.
+	Want string `json:"want,omitempty"`
+	Got  string `json:"got,omitempty"`
+}
+
+// Equal tells whether every element lies within the tolerance.
+func (m Metrics) Equal() bool { return m.Beyond == 0 }
+
+// Compare measures how far got lies from want, which must have the same element type and dimensions (kind Unfit otherwise; see CompareValues for
+// a comparison that takes any two values). It reads each tensor a fixed number of times and needs memory in proportion to them.
+func Compare(want, got *onnxpb.Array, t Tolerance) (Metrics, error) {
+	if want.Type != got.Type {
+		return Metrics{}, onnxpb.Errorf(onnxpb.Unfit, "the element type is %s, the reference's %s", onnxpb.TypeName(got.Type), onnxpb.TypeName(want.Type))
+	}
+	if !equalDims(want.Dims, got.Dims) {
+		return Metrics{}, onnxpb.Errorf(onnxpb.Unfit, "the shape is %s, the reference's %s", shapeText(got.Dims), shapeText(want.Dims))
+	}
+	for _, a := range []*onnxpb.Array{want, got} {
+		if n, err := onnxpb.Count(a.Dims); err != nil || n != int64(a.Len()) {
+			return Metrics{}, onnxpb.Errorf(onnxpb.Unfit, "a tensor of shape %s holds %d elements", shapeText(a.Dims), a.Len())
+		}
+	}
+	switch w := want.Data.(type) {
+	case []string:
+		return compareStrings(w, got.Data.([]string)), nil
+	case []bool:
+		return compareBools(w, got.Data.([]bool)), nil
+	case []complex64:
+		g := got.Data.([]complex64)
+		return compareComplex(len(w), func(i int) complex128 { return complex128(w[i]) }, func(i int) complex128 { return complex128(g[i]) }, t), nil
+	case []complex128:
+		g := got.Data.([]complex128)
+		return compareComplex(len(w), func(i int) complex128 { return w[i] }, func(i int) complex128 { return g[i] }, t), nil
+	case []float32: // without a copy: most tensors are of this type
+		g := got.Data.([]float32)
+		return compareFloats(len(w), func(i int) float64 { return float64(w[i]) }, func(i int) float64 { return float64(g[i]) }, t), nil
+	case []int64:
+		return compareInts(w, got.Data.([]int64)), nil
+	case []uint64:
+		return compareInts(w, got.Data.([]uint64)), nil
+	}
+	if exactType(want.Type) {
+		w, err := want.Int64s()
+		if err != nil {
+			return Metrics{}, err
+		}
+		g, err := got.Int64s()
+		if err != nil {
+			return Metrics{}, err
+		}
+		return compareInts(w, g), nil
+	}
+	w, err := want.Float64s()
+	if err != nil {
+		return Metrics{}, err
+	}
+	g, err := got.Float64s()
+	if err != nil {
+		return Metrics{}, err
+	}
+	return compareFloats(len(w), func(i int) float64 { return w[i] }, func(i int) float64 { return g[i] }, t), nil
+}
+
+// exactType tells whether elements of a type must be equal whatever the tolerance.
+func exactType(t onnxpb.TensorProto_DataType) bool {
+	switch t {
+	case onnxpb.TensorProto_INT2, onnxpb.TensorProto_INT4, onnxpb.TensorProto_INT8, onnxpb.TensorProto_INT16, onnxpb.TensorProto_INT32, onnxpb.TensorProto_INT64,
+		onnxpb.TensorProto_UINT2, onnxpb.TensorProto_UINT4, onnxpb.TensorProto_UINT8, onnxpb.TensorProto_UINT16, onnxpb.TensorProto_UINT32, onnxpb.TensorProto_UINT64,
+		onnxpb.TensorProto_BOOL, onnxpb.TensorProto_STRING:
+		return true
+	}
+	return false
+}
+
+// tally gathers the metrics of the elements of one tensor.
+type tally struct {
+	m        Metrics
+	sum      float64
+	worst    float64
+	worstBad bool
+	cos      cosine
+}
+
+func newTally(n int) tally { return tally{m: Metrics{Elements: int64(n), Worst: -1}} }
+
+// add takes the error of element i: diff is |got - want| (Inf where it has no bound), and size is |want|.
+func (t *tally) add(i int, diff, size float64, beyond bool) {
+	if beyond {
+		t.m.Beyond++
+	}
+	if diff == 0 {
+		return
+	}
+	t.sum += diff
+	t.m.MaxAbs = max(t.m.MaxAbs, Number(diff))
+	if size > 0 && !math.IsInf(size, 1) {
+		t.m.MaxRel = max(t.m.MaxRel, Number(diff/size))
+	}
+	if t.m.Worst < 0 || beyond && !t.worstBad || beyond == t.worstBad && diff > t.worst {
+		t.m.Worst, t.worst, t.worstBad = int64(i), diff, beyond
+	}
+}
+
+func (t *tally) metrics(want, got func(i int) string) Metrics {
+	if t.m.Elements > 0 {
+		t.m.MeanAbs = Number(t.sum / float64(t.m.Elements))
+	}
+	if t.m.Worst >= 0 {
+		t.m.Want, t.m.Got = want(int(t.m.Worst)), got(int(t.m.Worst))
+	}
+	return t.m
+}
+
+func compareFloats(n int, want, got func(int) float64, tol Tolerance) Metrics {
+	t := newTally(n)
+	for i := 0; i < n; i++ {
+		w, g := want(i), got(i)
+		if finite(w) && finite(g) {
+			t.cos.add(w, g)
+			// The difference of two finite numbers may still pass the range.
+			diff := math.Abs(g - w)
+			t.add(i, diff, math.Abs(w), !(diff <= tol.Abs+tol.Rel*math.Abs(w)))
+			continue
+		}
+		if w == g || math.IsNaN(w) && math.IsNaN(g) {
+			continue
+		}
+		t.add(i, math.Inf(1), 0, true)
+	}
+	t.m.Cosine = Number(t.cos.value())
+	return t.metrics(func(i int) string { return fmt.Sprint(want(i)) }, func(i int) string { return fmt.Sprint(got(i)) })
+}
+
+func compareComplex(n int, want, got func(int) complex128, tol Tolerance) Metrics {
+	t := newTally(n)
+	for i := 0; i < n; i++ {
+		w, g := want(i), got(i)
+		if finite(real(w)) && finite(imag(w)) && finite(real(g)) && finite(imag(g)) {
+			t.cos.add(real(w), real(g))
+			t.cos.add(imag(w), imag(g))
+			diff := cmplx.Abs(g - w)
+			t.add(i, diff, cmplx.Abs(w), !(diff <= tol.Abs+tol.Rel*cmplx.Abs(w)))
+			continue
+		}
+		if sameFloat(real(w), real(g)) && sameFloat(imag(w), imag(g)) {
+			continue
+		}
+		t.add(i, math.Inf(1), 0, true)
+	}
+	t.m.Cosine = Number(t.cos.value())
+	return t.metrics(func(i int) string { return fmt.Sprint(want(i)) }, func(i int) string { return fmt.Sprint(got(i)) })
+}
+
+func compareInts[T int64 | uint64](want, got []T) Metrics {
+	t := newTally(len(want))
+	for i, w := range want {
+		g := got[i]
+		t.cos.add(float64(w), float64(g))
+		// The difference of two integers of 64 bits fits 64 bits without a sign.
+		diff := uint64(max(w, g)) - uint64(min(w, g))
+		t.add(i, float64(diff), math.Abs(float64(w)), diff != 0)
+	}
+	t.m.Cosine = Number(t.cos.value())
+	return t.metrics(func(i int) string { return fmt.Sprint(want[i]) }, func(i int) string { return fmt.Sprint(got[i]) })
+}
+
+func compareBools(want, got []bool) Metrics {
+	number := map[bool]float64{true: 1}
+	t := newTally(len(want))
+	for i, w := range want {
+		g := got[i]
+		t.cos.add(number[w], number[g])
+		t.add(i, math.Abs(number[w]-number[g]), number[w], w != g)
+	}
+	t.m.Cosine = Number(t.cos.value())
+	return t.metrics(func(i int) string { return fmt.Sprint(want[i]) }, func(i int) string { return fmt.Sprint(got[i]) })
+}
+
+func compareStrings(want, got []string) Metrics {
+	t := newTally(len(want))
+	for i, w := range want {
+		diff := 0.0
+		if w != got[i] {
+			diff = 1
+		}
+		t.add(i, diff, 0, diff != 0)
+	}
+	t.m.Cosine = 1
+	if n := t.m.Elements; n > 0 {
+		t.m.Cosine = Number(float64(n-t.m.Beyond) / float64(n))
+	}
+	return t.metrics(func(i int) string { return fmt.Sprintf("%q", want[i]) }, func(i int) string { return fmt.Sprintf("%q", got[i]) })
+}
+
+// cosine accumulates the cosine between two vectors. Each vector is measured in units of its own, a power of two not below its largest element
+// so far, so that no square passes the range or vanishes.
+type cosine struct {
+	dot            float64 // in units of both
+	wSum, gSum     float64 // squares
+	wScale, gScale float64 // units; 0 while all elements are 0
+}
+
+func (c *cosine) add(w, g float64) {
+	w, rescaledW := toUnit(w, &c.wScale)
+	g, rescaledG := toUnit(g, &c.gScale)
+	c.wSum = c.wSum*rescaledW*rescaledW + w*w
+	c.gSum = c.gSum*rescaledG*rescaledG + g*g
+	c.dot = c.dot*rescaledW*rescaledG + w*g
+}
+
+// toUnit returns v in the unit, which grows to hold it, and the factor by which what was measured before shrinks.
+func toUnit(v float64, unit *float64) (scaled, shrink float64) {
+	if v == 0 {
+		return 0, 1
+	}
+	shrink = 1
+	if a := math.Abs(v); a > *unit {
+		_, e := math.Frexp(a)
+		e = min(e, 1023) // 2^1024 passes the range; 2^1023 serves as well
+		u := math.Ldexp(1, e)
+		shrink = *unit / u
+		*unit = u
+	}
+	return v / *unit, shrink
+}
+
+func (c *cosine) value() float64 {
+	switch {
+	case c.wSum == 0 && c.gSum == 0:
+		return 1
+	case c.wSum == 0 || c.gSum == 0:
+		return 0
+	}
+	// Rounding may carry the quotient past 1.
+	return max(-1, min(1, c.dot/(math.Sqrt(c.wSum)*math.Sqrt(c.gSum))))
+}
+
+func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
+
+// sameFloat tells whether two floats are the same number (0 and -0 are) or both NaN.
+func sameFloat(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
+
+func equalDims(a, b []int64) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// shapeText writes dimensions as the command line does: [2,3,224,224].
+func shapeText(dims []int64) string { return onnxpb.FormatShape(onnxpb.Numbers(dims...)) }
