@@ -1,0 +1,30 @@
+package ort
+
+import (
+	"regexp"
+	"strings"
+
+	"onnxtool/onnxpb"
+)
+
+// What ONNX Runtime's and the binding's messages hold beside the message.
+var (
+	wrapping   = regexp.MustCompile(`^(Error (creating C session( from file)?|running network|creating tensor from ort): |ORT API error[^:]*: )`)
+	sourceFile = regexp.MustCompile(`\S*onnxruntime[/\\]\S+\.(cc|h|cpp|hpp):\d+ `)
+	whiteSpace = regexp.MustCompile(`\s+`)
+)
+
+// engineError turns an error of the binding into one of kind Engine with a message in one line.
+func engineError(err error) error {
+	msg := err.Error()
+	for {
+		short := wrapping.ReplaceAllString(msg, "")
+		if short == msg {
+			break
+		}
+		msg = short
+	}
+	msg = sourceFile.ReplaceAllString(msg, "")
+	msg = strings.TrimSpace(whiteSpace.ReplaceAllString(msg, " "))
+	return &onnxpb.Error{Kind: onnxpb.Engine, Msg: "ONNX Runtime: " + msg}
+}

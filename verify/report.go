@@ -1,0 +1,200 @@
+package verify
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strconv"
+	"text/tabwriter"
+
+	"onnxtool/onnxpb"
+)
+
+// Schema names the form of a Report in JSON. It changes when a field changes its meaning or goes; new fields may come without.
+const Schema = "onnxtool.verify/1"
+
+// Report is the outcome of Models.
+type Report struct {
+	Schema       string        `json:"schema"`
+	Equal        bool          `json:"equal"` // every row below is within the tolerance
+	Reference    ModelInfo     `json:"reference"`
+	Model        ModelInfo     `json:"model"`
+	Engine       EngineInfo    `json:"engine"`
+	Optimization string        `json:"optimization"` // the level of graph optimisation
+	Seed         uint64        `json:"seed"`
+	Samples      int           `json:"samples"`
+	Tolerance    Tolerance     `json:"tolerance"`
+	Inputs       []InputReport `json:"inputs"`
+	Outputs      []Row         `json:"outputs"`
+	Notes        []string      `json:"notes,omitempty"`
+}
+
+// ModelInfo says which model was run.
+type ModelInfo struct {
+	// Path is the model's file, "" where it has none.
+	Path string `json:"path,omitempty"`
+	// SHA256 is the hash of the file's bytes, or of the model as it would be written where it has no file; external data is not part of it.
+	SHA256 string `json:"sha256"`
+}
+
+// EngineInfo says what ran the models.
+type EngineInfo struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// InputReport says what an input was fed with.
+type InputReport struct {
+	Reference string `json:"reference"` // its name in the reference
+	Model     string `json:"model"`     // and in the model
+	Type      string `json:"type"`
+	Shape     string `json:"shape"`           // the reference's, as it is declared
+	Batch     bool   `json:"batch,omitempty"` // whether its leading dimension was the batch
+	Values    string `json:"values"`          // where the values came from: "uniform 0..1", "integers 0..9", "file"
+}
+
+// Row is the comparison of one output at one batch (one tensor of it, where the output is a sequence or a map).
+type Row struct {
+	Batch     int64  `json:"batch"`
+	Sample    int    `json:"sample"`
+	Reference string `json:"reference"` // the output's name in the reference
+	Model     string `json:"model"`     // and in the model
+	Path      string `json:"path,omitempty"`
+	Type      string `json:"type"`
+	Shape     string `json:"shape"`
+	// Metrics are missing where the tensors could not be compared; Why then says why.
+	*Metrics `json:",omitempty"`
+	Why      string `json:"why,omitempty"`
+	Equal    bool   `json:"equal"`
+}
+
+func (r *Report) add(batch int64, sample int, p portPair, d Difference) {
+	row := Row{Batch: batch, Sample: sample, Reference: p.ref.name, Model: p.got.name, Path: d.Path, Metrics: d.Metrics, Why: d.Why, Equal: d.Equal(),
+		Type: onnxpb.TypeName(d.Type), Shape: shapeText(d.Shape)}
+	if d.Type == onnxpb.TensorProto_UNDEFINED {
+		row.Type, row.Shape = "", ""
+	}
+	r.Equal = r.Equal && row.Equal
+	r.Outputs = append(r.Outputs, row)
+}
+
+// describe hashes a model.
+func describe(s Source) (ModelInfo, error) {
+	h := sha256.New()
+	if s.Path != "" && s.Path != "-" {
+		f, err := os.Open(s.Path)
+		if err != nil {
+			return ModelInfo{}, &onnxpb.Error{File: s.Path, Err: err}
+		}
+		defer f.Close()
+		if _, err := io.Copy(h, f); err != nil {
+			return ModelInfo{}, &onnxpb.Error{File: s.Path, Err: err}
+		}
+	} else {
+		data, err := onnxpb.Marshal(s.Model)
+		if err != nil {
+			return ModelInfo{}, err
+		}
+		h.Write(data)
+	}
+	return ModelInfo{Path: s.Path, SHA256: hex.EncodeToString(h.Sum(nil))}, nil
+}
+
+func describeInputs(p *plan, o Options) []InputReport {
+	list := []InputReport{}
+	for _, in := range p.inputs {
+		r := InputReport{Reference: in.pair.ref.name, Model: in.pair.got.name, Type: onnxpb.TypeName(in.pair.ref.elem), Shape: "?", Batch: in.carries, Values: "file"}
+		if in.pair.ref.ranked {
+			r.Shape = onnxpb.FormatShape(in.pair.ref.dims)
+		}
+		if in.given == nil {
+			r.Values = howGenerated(in.pair.ref.elem, rankOf(in), rangeFor(o.Ranges, in.pair.ref.name))
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+// WriteText prints a report for people: one row an output and batch.
+func (r *Report) WriteText(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	many := r.Samples > 1
+	fmt.Fprint(tw, "output\tbatch\t")
+	if many {
+		fmt.Fprint(tw, "sample\t")
+	}
+	fmt.Fprint(tw, "shape\tmax abs\tmean abs\tmax rel\tcosine\tverdict\n")
+	for _, row := range r.Outputs {
+		name := row.Reference
+		if row.Model != row.Reference {
+			name += "=" + row.Model
+		}
+		fmt.Fprintf(tw, "%s%s\t%d\t", name, row.Path, row.Batch)
+		if many {
+			fmt.Fprintf(tw, "%d\t", row.Sample)
+		}
+		shape := row.Shape
+		if row.Type != "" && row.Type != "float32" {
+			shape = row.Type + shape
+		}
+		if m := row.Metrics; m != nil {
+			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", shape, short(m.MaxAbs), short(m.MeanAbs), short(m.MaxRel), cosineText(m.Cosine), verdict(row.Equal))
+			continue
+		}
+		fmt.Fprintf(tw, "%s\t-\t-\t-\t-\t%s\n", shape, verdict(row.Equal))
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for _, row := range r.Outputs {
+		if row.Equal {
+			continue
+		}
+		where := fmt.Sprintf("%s%s at batch %d", row.Reference, row.Path, row.Batch)
+		if many {
+			where += fmt.Sprintf(", sample %d", row.Sample)
+		}
+		if m := row.Metrics; m != nil {
+			fmt.Fprintf(w, "%s: %d of %d elements beyond the tolerance, most of all element %d: %s, reference %s\n", where, m.Beyond, m.Elements, m.Worst, m.Got, m.Want)
+		} else {
+			fmt.Fprintf(w, "%s: %s\n", where, row.Why)
+		}
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(w, "note: %s\n", n)
+	}
+	answer := "equal"
+	if !r.Equal {
+		answer = "different"
+	}
+	_, err := fmt.Fprintf(w, "%s: |got - want| <= %s + %s*|want|; seed %d; %s %s\n", answer, short(Number(r.Tolerance.Abs)), short(Number(r.Tolerance.Rel)), r.Seed,
+		r.Engine.Name, r.Engine.Version)
+	return err
+}
+
+func verdict(equal bool) string {
+	if equal {
+		return "ok"
+	}
+	return "DIFFERS"
+}
+
+// short writes a number in a few digits.
+func short(n Number) string {
+	if n == 0 {
+		return "0"
+	}
+	return strconv.FormatFloat(float64(n), 'g', 3, 64)
+}
+
+// cosineText writes a cosine so that what is not quite 1 does not look like 1.
+func cosineText(n Number) string {
+	f := float64(n)
+	if s := strconv.FormatFloat(f, 'f', 6, 64); math.Abs(f) < 1 && (s == "1.000000" || s == "-1.000000") {
+		return strconv.FormatFloat(f, 'f', 12, 64)
+	}
+	return strconv.FormatFloat(f, 'f', 6, 64)
+}

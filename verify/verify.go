@@ -1,0 +1,244 @@
+package verify
+
+import (
+	"fmt"
+
+	"onnxtool/onnxpb"
+)
+
+// Options say what Models runs and what it takes for equal. The zero Options compare one set of inputs at the models' own batch, and ask for equality.
+type Options struct {
+	// Batches are the batches to run; none: the rows of a given file, the batch that the models fix, or 1.
+	Batches []int64
+	// Seed is the seed of generated inputs (see Generate).
+	Seed uint64
+	// Samples is how many sets of inputs are generated for each batch; sample i is what seed Seed+i gives. 0 is 1.
+	Samples int
+	// Tolerance is how far an element may lie from the reference.
+	Tolerance Tolerance
+	// Ranges set where generated elements lie, by the input's name in the reference; "" is for every input without an entry of its own.
+	Ranges map[string]Range
+	// Dims give numbers to free dimensions of the inputs: by symbol, or as NAME[axis].
+	Dims map[string]int64
+	// Files give inputs from files.
+	Files []InputFile
+	// Map pairs inputs and outputs whose names differ.
+	Map []Pair
+	// Only names the outputs of the reference to compare; none: all.
+	Only []string
+	// Session holds the settings of the engine.
+	Session SessionOptions
+}
+
+// Models runs a reference and a model on the same inputs and compares their outputs. That they differ is no error: it is the Report's answer. Errors
+// are of kind Unfit where inputs or outputs cannot be matched, shapes are not known or do not fit, or a batch cannot be run; Usage where the
+// options contradict each other; Engine where the engine fails.
+func Models(e Engine, reference, model Source, o Options) (*Report, error) {
+	inputs, outputs, notes, err := matchAll(reference.Model, model.Model, o.Map, o.Only)
+	if err != nil {
+		return nil, err
+	}
+	given, err := readInputs(o.Files, inputs)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRanges(o.Ranges, inputs); err != nil {
+		return nil, err
+	}
+	p, err := newPlan(inputs, o.Dims, given)
+	if err != nil {
+		return nil, err
+	}
+	batches, err := batchesOf(p, o.Batches)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Schema: Schema, Equal: true, Seed: o.Seed, Samples: max(o.Samples, 1), Tolerance: o.Tolerance, Optimization: optimization(o.Session), Notes: notes}
+	if allGiven(p) {
+		r.Samples = 1
+	}
+	if r.Reference, err = describe(reference); err != nil {
+		return nil, err
+	}
+	if r.Model, err = describe(model); err != nil {
+		return nil, err
+	}
+	r.Engine = EngineInfo{Name: "ONNX Runtime", Version: e.Version()}
+	r.Inputs = describeInputs(p, o)
+	c := &comparison{plan: p, outputs: outputs, o: o, report: r}
+	if err := c.open(e, reference, model, batches); err != nil {
+		return nil, err
+	}
+	defer c.close()
+	for _, b := range batches {
+		for s := 0; s < r.Samples; s++ {
+			if err := c.run(b, s); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return r, nil
+}
+
+// batchesOf returns the batches to run, each of which must be possible.
+func batchesOf(p *plan, asked []int64) ([]int64, error) {
+	if len(asked) == 0 {
+		b, err := p.natural()
+		if err != nil {
+			return nil, err
+		}
+		asked = []int64{b}
+	}
+	for _, b := range asked {
+		if err := p.check(b); err != nil {
+			return nil, err
+		}
+		if _, err := p.shapes(b); err != nil {
+			return nil, err
+		}
+	}
+	return asked, nil
+}
+
+func checkRanges(ranges map[string]Range, inputs []portPair) error {
+	names := make([]string, len(inputs))
+	for i, p := range inputs {
+		names[i] = p.ref.name
+	}
+	for _, name := range sortedKeys(ranges) {
+		if name != "" && !contains(names, name) {
+			return noSuch(fmt.Sprintf("--range %s: the reference has no such input", name), name, names)
+		}
+	}
+	return nil
+}
+
+func rangeFor(ranges map[string]Range, name string) *Range {
+	if r, ok := ranges[name]; ok {
+		return &r
+	}
+	if r, ok := ranges[""]; ok {
+		return &r
+	}
+	return nil
+}
+
+func allGiven(p *plan) bool {
+	for _, in := range p.inputs {
+		if in.given == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// comparison is two models that are open, side by side.
+type comparison struct {
+	plan    *plan
+	outputs []portPair
+	o       Options
+	report  *Report
+	ref     *batchRunner
+	got     *batchRunner
+}
+
+func (c *comparison) open(e Engine, reference, model Source, batches []int64) (err error) {
+	c.ref = &batchRunner{step: c.plan.refStep, carries: map[string]bool{}}
+	c.got = &batchRunner{step: c.plan.gotStep, carries: map[string]bool{}}
+	for _, in := range c.plan.inputs {
+		c.ref.carries[in.pair.ref.name] = in.carries
+		c.got.carries[in.pair.got.name] = in.carries
+	}
+	var refOut, gotOut []port
+	for _, p := range c.outputs {
+		c.ref.outputs = append(c.ref.outputs, p.ref.name)
+		c.got.outputs = append(c.got.outputs, p.got.name)
+		refOut, gotOut = append(refOut, p.ref), append(gotOut, p.got)
+	}
+	for _, side := range []struct {
+		r    *batchRunner
+		out  []port
+		path string
+		who  string
+	}{{c.ref, refOut, reference.Path, "the reference"}, {c.got, gotOut, model.Path, "the model"}} {
+		for _, b := range batches {
+			n := side.r.parts(b)
+			if n == 1 {
+				continue
+			}
+			if err := checkRows(side.out, side.r.step); err != nil {
+				return onnxpb.InFile(err, side.path)
+			}
+			c.report.Notes = append(c.report.Notes, fmt.Sprintf("batch %d of %s, whose batch is fixed to %d, was run in %d parts", b, side.who, side.r.step, n))
+		}
+	}
+	if c.ref.session, err = e.Open(reference, c.o.Session); err != nil {
+		return onnxpb.InFile(err, reference.Path)
+	}
+	if c.got.session, err = e.Open(model, c.o.Session); err != nil {
+		c.ref.session.Close()
+		return onnxpb.InFile(err, model.Path)
+	}
+	return nil
+}
+
+func (c *comparison) close() {
+	c.ref.session.Close()
+	c.got.session.Close()
+}
+
+// run compares the models on one set of inputs.
+func (c *comparison) run(batch int64, sample int) error {
+	refIn, gotIn, err := c.inputs(batch, sample)
+	if err != nil {
+		return err
+	}
+	want, err := c.ref.run(refIn, batch)
+	if err != nil {
+		return onnxpb.InFile(err, c.report.Reference.Path)
+	}
+	got, err := c.got.run(gotIn, batch)
+	if err != nil {
+		return onnxpb.InFile(err, c.report.Model.Path)
+	}
+	for _, p := range c.outputs {
+		for _, d := range CompareValues(want[p.ref.name], got[p.got.name], c.o.Tolerance) {
+			c.report.add(batch, sample, p, d)
+		}
+	}
+	return nil
+}
+
+// inputs makes, or takes from the files, the inputs of both models, by the names that each has for them.
+func (c *comparison) inputs(batch int64, sample int) (ref, got map[string]*onnxpb.Value, err error) {
+	shapes, err := c.plan.shapes(batch)
+	if err != nil {
+		return nil, nil, err
+	}
+	ref, got = map[string]*onnxpb.Value{}, map[string]*onnxpb.Value{}
+	for i, in := range c.plan.inputs {
+		name := in.pair.ref.name
+		v := in.given
+		switch {
+		case v == nil:
+			v, err = GenerateValue(name, in.pair.ref.typ, shapes[i], rangeFor(c.o.Ranges, name), c.o.Seed+uint64(sample))
+		case in.carries && v.Kind == onnxpb.KindTensor:
+			var a *onnxpb.Array
+			if a, err = rows(v.Array, 0, batch); err == nil {
+				v = onnxpb.TensorVal(a)
+			}
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		ref[name], got[in.pair.got.name] = v, v
+	}
+	return ref, got, nil
+}
+
+func optimization(s SessionOptions) string {
+	if s.Optimization == "" {
+		return OptimizeAll
+	}
+	return s.Optimization
+}
