@@ -1,0 +1,26 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"onnxtool/verify"
+	"onnxtool/verify/ort"
+)
+
+// ortFlag is the flag of the commands that run models.
+func ortFlag() cli.Flag {
+	return &cli.StringFlag{Name: "ort-lib", Usage: "run models with the ONNX Runtime library in `FILE` (see onnxtool doctor)"}
+}
+
+// engine returns what runs models: ONNX Runtime, found as doctor tells. The error ends the command with exit code 4.
+func engine(c *cli.Context) (verify.Engine, error) {
+	lib, err := ort.Find(c.String("ort-lib"))
+	if err != nil {
+		return nil, err
+	}
+	e, err := ort.NewEngine(lib)
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
