@@ -52,7 +52,11 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 
 // commands lists the verbs, in the order in which help shows them.
 func commands() []*cli.Command {
-	return []*cli.Command{}
+	return []*cli.Command{
+		renameCommand(),
+		extractCommand(),
+		tidyCommand(),
+	}
 }
 
 func unknownVerb(app *cli.App, verb string) error {
@@ -110,10 +114,10 @@ func editFlags(more ...cli.Flag) []cli.Flag {
 
 // target tells where a command that edits the model in a file writes.
 func target(c *cli.Context, input string) (string, error) {
-	out, inPlace := c.String("output"), c.Bool("in-place")
+	out, inPlace := c.String("o"), c.Bool("in-place") // by its short name: the long one is --out in rename
 	switch {
 	case out != "" && inPlace:
-		return "", usagef("--output and --in-place exclude each other")
+		return "", usagef("-o and --in-place exclude each other")
 	case inPlace && input == "-":
 		return "", usagef("standard input cannot be edited in place: use -o")
 	case inPlace:
