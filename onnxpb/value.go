@@ -115,11 +115,11 @@ func sequenceValue(s *SequenceProto, dir string) (*Value, error) {
 		v.Elems = append(v.Elems, e)
 		return nil
 	}
-	if len(s.SparseTensorValues) > 0 {
+	if len(s.GetSparseTensorValues()) > 0 {
 		return nil, errSparse
 	}
 	kinds := 0
-	for _, n := range []int{len(s.TensorValues), len(s.SequenceValues), len(s.MapValues), len(s.OptionalValues)} {
+	for _, n := range []int{len(s.GetTensorValues()), len(s.GetSequenceValues()), len(s.GetMapValues()), len(s.GetOptionalValues())} {
 		if n > 0 {
 			kinds++
 		}
@@ -127,22 +127,22 @@ func sequenceValue(s *SequenceProto, dir string) (*Value, error) {
 	if kinds > 1 {
 		return nil, &Error{Msg: "is a sequence of elements of several kinds"}
 	}
-	for _, e := range s.TensorValues {
+	for _, e := range s.GetTensorValues() {
 		if err := add(tensorValue(e, dir)); err != nil {
 			return nil, err
 		}
 	}
-	for _, e := range s.SequenceValues {
+	for _, e := range s.GetSequenceValues() {
 		if err := add(sequenceValue(e, dir)); err != nil {
 			return nil, err
 		}
 	}
-	for _, e := range s.MapValues {
+	for _, e := range s.GetMapValues() {
 		if err := add(mapValue(e, dir)); err != nil {
 			return nil, err
 		}
 	}
-	for _, e := range s.OptionalValues {
+	for _, e := range s.GetOptionalValues() {
 		if err := add(optionalValue(e, dir)); err != nil {
 			return nil, err
 		}
