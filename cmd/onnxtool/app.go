@@ -53,6 +53,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 // commands lists the verbs, in the order in which help shows them.
 func commands() []*cli.Command {
 	return []*cli.Command{
+		infoCommand(),
+		checkCommand(),
 		renameCommand(),
 		extractCommand(),
 		tidyCommand(),

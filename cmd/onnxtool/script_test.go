@@ -105,6 +105,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 //	six.onnx       a small 6DRepNet: input [1,3,64,64] -> rotation [1,3,3]
 //	whenet.onnx    a small WHENet: image [1,3,64,64] -> yaw [1,120], roll [1,66], pitch [1,66]
 //	text.txt, empty.onnx, truncated.onnx   no models
+//
+// and those of checkModels.
 func scriptModels(t *testing.T, dir string) {
 	t.Helper()
 	write := func(name string, data []byte) {
@@ -134,6 +136,7 @@ func scriptModels(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkModels(save)
 	write("truncated.onnx", whole[:len(whole)/2])
 	write("empty.onnx", nil)
 	write("text.txt", []byte("This is not a model.\n"))

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"onnxtool/internal/info"
+	"onnxtool/onnxpb"
+)
+
+func infoCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "info",
+		Usage:     "sum up what a model holds",
+		UsageText: "onnxtool info [--json] MODEL",
+		Description: `Versions, producer and operator sets; inputs and outputs with their types and shapes; nodes by operator; functions; initializers; metadata; files of
+external data.
+
+  onnxtool info model.onnx`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
+		},
+		Action: runInfo,
+	}
+}
+
+// fileInfo is what --json prints.
+type fileInfo struct {
+	File string `json:"file"`
+	Size int64  `json:"size"` // bytes of the file, without external data; of the encoded model where it came by standard input
+	*info.Info
+}
+
+func runInfo(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("one model is needed, %d given", c.NArg()), Hint: "see onnxtool help info"}
+	}
+	path := c.Args().First()
+	f, err := onnxpb.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	i := fileInfo{File: path, Info: info.Of(f.Model)}
+	if st, err := os.Stat(path); err == nil && path != "-" {
+		i.Size = st.Size()
+	} else if data, err := onnxpb.Marshal(f.Model); err == nil {
+		i.Size = int64(len(data))
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, i)
+	}
+	printInfo(c.App.Writer, i)
+	return nil
+}
+
+// printInfo prints one fact a line: what it is, then the fact.
+func printInfo(w io.Writer, i fileInfo) {
+	line := func(what, format string, args ...any) { fmt.Fprintf(w, "%s %s\n", what, fmt.Sprintf(format, args...)) }
+	line("file", "%s", i.File)
+	line("size", "%s", bytesText(i.Size))
+	line("ir_version", "%d", i.IRVersion)
+	if p := strings.TrimSpace(i.Producer + " " + i.ProducerVersion); p != "" {
+		line("producer", "%s", p)
+	}
+	if i.Domain != "" || i.ModelVersion != 0 {
+		line("model", "%s version %d", i.Domain, i.ModelVersion)
+	}
+	for _, o := range i.Opsets {
+		line("opset", "%s %d", o.Domain, o.Version)
+	}
+	line("graph", "%s", i.Graph)
+	if i.Doc != "" {
+		line("doc", "%s", oneLine(i.Doc))
+	}
+	defaults := 0
+	for _, v := range i.Inputs {
+		if v.Default {
+			defaults++
+			continue
+		}
+		line("input", "%s %s", v.Name, v.Type)
+	}
+	if defaults > 0 {
+		line("inputs_with_initializer", "%d", defaults)
+	}
+	for _, v := range i.Outputs {
+		line("output", "%s %s", v.Name, v.Type)
+	}
+	line("nodes", "%d", i.Nodes)
+	if i.Subgraphs > 0 {
+		line("subgraphs", "%d", i.Subgraphs)
+	}
+	for _, o := range i.Operators {
+		name := o.Name
+		if o.Domain != "ai.onnx" {
+			name = o.Domain + "." + name
+		}
+		line("operator", "%s %d", name, o.Count)
+	}
+	for _, f := range i.Functions {
+		name := f.Domain + "." + f.Name
+		if f.Overload != "" {
+			name += ":" + f.Overload
+		}
+		line("function", "%s (%s) -> (%s), %d nodes", name, strings.Join(f.Inputs, ", "), strings.Join(f.Outputs, ", "), f.Nodes)
+	}
+	line("initializers", "%d", i.Initializers)
+	line("parameters", "%s", grouped(i.Parameters))
+	line("data", "%s", bytesText(i.Bytes))
+	if i.Training > 0 {
+		line("training_info", "%d", i.Training)
+	}
+	for _, e := range i.Metadata {
+		line("metadata", "%s=%s", e.Key, oneLine(e.Value))
+	}
+	for _, x := range i.External {
+		line("external", "%s: %d tensors, %s", x.Location, x.Tensors, bytesText(x.Bytes))
+	}
+}
+
+// oneLine cuts a text to what fits a line.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > 100 {
+		return string(r[:97]) + "..."
+	}
+	return s
+}
+
+// bytesText writes a size for people: 157.1 MB (157,123,456 bytes).
+func bytesText(n int64) string {
+	exact := grouped(n) + " bytes"
+	if n < 1000 {
+		return exact
+	}
+	v, unit := float64(n), 0
+	for v >= 999.95 && unit < 4 {
+		v, unit = v/1000, unit+1
+	}
+	return fmt.Sprintf("%.1f %s (%s)", v, []string{"B", "kB", "MB", "GB", "TB"}[unit], exact)
+}
+
+// grouped writes a number with commas between thousands.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
