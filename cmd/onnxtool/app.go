@@ -57,6 +57,7 @@ func commands() []*cli.Command {
 		checkCommand(),
 		renameCommand(),
 		extractCommand(),
+		mergeCommand(),
 		tidyCommand(),
 	}
 }
