@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"onnxtool/onnxpb"
-	"onnxtool/surgery"
 )
 
 // Reorder makes a model that picks and orders the columns of a matrix by their names. Input: pose [N,len(from)], whose columns are called from.
@@ -32,11 +31,7 @@ func Reorder(from, to []string, o PartOptions) (*onnxpb.ModelProto, error) {
 		bare, minus := strings.CutPrefix(name, "-")
 		c, ok := at[bare]
 		if !ok {
-			e := &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("there is no column %q", bare), Hint: "the columns are " + strings.Join(from, ", ")}
-			if near := surgery.Nearest(bare, from, 3); len(near) > 0 {
-				e.Hint = "did you mean " + strings.Join(near, ", ") + "?"
-			}
-			return nil, e
+			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("there is no column %q", bare), Hint: suggest(bare, from)}
 		}
 		index[i], sign[i] = c, 1
 		if minus {
