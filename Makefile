@@ -19,7 +19,7 @@ build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/onnxtool
 
 demo: setup build
-	@bash examples/dmhead/demo.sh
+	@FRONT='$(FRONT)' REAR='$(REAR)' bash examples/dmhead/demo.sh
 
 # The corpus tests run some thousands of models: they need more than go test's default of ten minutes on a slow machine.
 test: setup
