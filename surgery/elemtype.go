@@ -141,7 +141,10 @@ func typeByAttribute(n *onnxpb.NodeProto, output int) (*onnxpb.TypeProto, bool) 
 				return tensor(onnxpb.TensorProto_STRING)
 			}
 		}
-	case "If":
+	case "If", "Scan", "Loop":
+		if n.GetOpType() == "Loop" {
+			output++ // the first output of the body is the condition to go on
+		}
 		for g := range n.Subgraphs() {
 			if o := g.GetOutput(); output < len(o) && typeKnown(o[output].GetType()) {
 				return withoutShape(o[output].GetType()), true
@@ -152,16 +155,15 @@ func typeByAttribute(n *onnxpb.NodeProto, output int) (*onnxpb.TypeProto, bool) 
 	return nil, false
 }
 
-// withoutShape copies a type and leaves out what it says of the outermost tensor's shape.
+// withoutShape returns a type without what it says of the outermost tensor's shape.
 func withoutShape(t *onnxpb.TypeProto) *onnxpb.TypeProto {
-	c := proto.Clone(t).(*onnxpb.TypeProto)
-	switch v := c.GetValue().(type) {
+	switch v := t.GetValue().(type) {
 	case *onnxpb.TypeProto_TensorType:
-		v.TensorType.Shape = nil
+		return onnxpb.TensorType(onnxpb.TensorProto_DataType(v.TensorType.GetElemType()), nil)
 	case *onnxpb.TypeProto_SparseTensorType:
-		v.SparseTensorType.Shape = nil
+		return &onnxpb.TypeProto{Value: &onnxpb.TypeProto_SparseTensorType{SparseTensorType: &onnxpb.TypeProto_SparseTensor{ElemType: v.SparseTensorType.ElemType}}}
 	}
-	return c
+	return proto.Clone(t).(*onnxpb.TypeProto)
 }
 
 // parseTypeString reads a type as the table of operators writes it; nil where it is none that can be declared without more.

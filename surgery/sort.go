@@ -93,7 +93,7 @@ func sortNodes(nodes []*onnxpb.NodeProto, where string, r *Report) (reads []stri
 	for at, i := range order {
 		sorted[at] = nodes[i]
 		if i < last {
-			r.Add("changed", "position of node", nodes[i].Label(), strconv.Itoa(i), strconv.Itoa(at))
+			r.Add("changed", "place of node", nodes[i].Label(), "", "behind "+strconv.Quote(sorted[at-1].Label()))
 		}
 		last = max(last, i)
 	}
