@@ -4,7 +4,6 @@ package ort
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -138,7 +137,26 @@ func level(name string) (ort.GraphOptimizationLevel, error) {
 }
 
 // start makes the binding's session of a program.
-func start(p *program, s verify.Source, o verify.SessionOptions) (run *running, err error) {
+func start(p *program, s verify.Source, o verify.SessionOptions) (*running, error) {
+	x, err := pack(p, s)
+	if err != nil {
+		return nil, err
+	}
+	return startPacked(p, x, o)
+}
+
+// startPacked is start for a program in the form that ONNX Runtime opens; temporary files of that form are removed.
+func startPacked(p *program, x *packed, o verify.SessionOptions) (run *running, err error) {
+	run = &running{program: p}
+	defer func() {
+		// A file that is mapped cannot be removed on every system: try again when the session is closed.
+		if x.remove() != nil {
+			run.temporary = x.temporary
+		}
+		if err != nil {
+			run = nil
+		}
+	}()
 	options, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, engineError(err)
@@ -155,18 +173,13 @@ func start(p *program, s verify.Source, o verify.SessionOptions) (run *running, 
 	if o.Threads > 0 {
 		steps = append(steps, func() error { return options.SetIntraOpNumThreads(o.Threads) })
 	}
-	packed, err := pack(p, s)
-	if err != nil {
-		return nil, err
-	}
-	if packed.folder != "" {
+	if x.folder != "" {
 		steps = append(steps, func() error {
-			return options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", packed.folder)
+			return options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", x.folder)
 		})
 	}
 	for _, f := range steps {
 		if err := f(); err != nil {
-			packed.remove()
 			return nil, engineError(err)
 		}
 	}
@@ -174,18 +187,12 @@ func start(p *program, s verify.Source, o verify.SessionOptions) (run *running, 
 	for _, s := range p.inputs {
 		in = append(in, s.name)
 	}
-	run = &running{program: p}
-	if packed.path != "" {
-		run.session, err = ort.NewDynamicAdvancedSession(packed.path, in, p.outputs, options)
+	if x.path != "" {
+		run.session, err = ort.NewDynamicAdvancedSession(x.path, in, p.outputs, options)
 	} else {
-		run.session, err = ort.NewDynamicAdvancedSessionWithONNXData(packed.data, in, p.outputs, options)
-	}
-	if packed.remove() != nil {
-		// A file that is mapped cannot be removed on every system: try again when the session is closed.
-		run.temporary = packed.temporary
+		run.session, err = ort.NewDynamicAdvancedSessionWithONNXData(x.data, in, p.outputs, options)
 	}
 	if err != nil {
-		os.RemoveAll(run.temporary)
 		return nil, engineError(err)
 	}
 	return run, nil

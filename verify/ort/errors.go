@@ -11,6 +11,8 @@ import (
 var (
 	wrapping   = regexp.MustCompile(`^(Error (creating C session( from file)?|running network|creating tensor from ort): |ORT API error[^:]*: )`)
 	sourceFile = regexp.MustCompile(`\S*onnxruntime[/\\]\S+\.(cc|h|cpp|hpp):\d+ `)
+	loading    = regexp.MustCompile(`Load model from .*?\.onnx (failed:)?`)
+	function   = regexp.MustCompile(`([\w:<>*&]+ )*onnxruntime::[\w:<>~]+\(([^()]|\([^()]*\))*\)(::<lambda\(\)>)?( const)?( \[with [^\]]*\])? `)
 	whiteSpace = regexp.MustCompile(`\s+`)
 )
 
@@ -25,6 +27,9 @@ func engineError(err error) error {
 		msg = short
 	}
 	msg = sourceFile.ReplaceAllString(msg, "")
+	msg = loading.ReplaceAllString(msg, "")
+	msg = function.ReplaceAllString(msg, "")
+	msg = strings.TrimPrefix(strings.TrimSpace(msg), "Fatal error: ")
 	msg = strings.TrimSpace(whiteSpace.ReplaceAllString(msg, " "))
 	return &onnxpb.Error{Kind: onnxpb.Engine, Msg: "ONNX Runtime: " + msg}
 }

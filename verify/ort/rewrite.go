@@ -410,11 +410,18 @@ func withoutShape(t *onnxpb.TypeProto) *onnxpb.TypeProto {
 // build puts the changed model together. What it does not change it shares with m, so that the cost follows the nodes and never the weights.
 func (r *rewriter) build(m *onnxpb.ModelProto) *onnxpb.ModelProto {
 	g := m.GetGraph()
-	graph := &onnxpb.GraphProto{Name: g.Name, Input: r.ins, Output: r.outs, SparseInitializer: g.SparseInitializer,
-		QuantizationAnnotation: g.QuantizationAnnotation, Node: slices.Concat(r.before, g.Node, r.after)}
+	c := shallow(m)
+	graph := c.Graph
+	graph.Input, graph.Output, graph.Node = r.ins, r.outs, slices.Concat(r.before, g.Node, r.after)
+	graph.Initializer, graph.SparseInitializer = nil, nil
 	for _, t := range g.Initializer {
 		if !r.drop[t.GetName()] {
 			graph.Initializer = append(graph.Initializer, t)
+		}
+	}
+	for _, t := range g.SparseInitializer {
+		if !r.drop[t.GetValues().GetName()] {
+			graph.SparseInitializer = append(graph.SparseInitializer, t)
 		}
 	}
 	ends := map[string]bool{}
@@ -428,8 +435,6 @@ func (r *rewriter) build(m *onnxpb.ModelProto) *onnxpb.ModelProto {
 			graph.ValueInfo = append(graph.ValueInfo, v)
 		}
 	}
-	c := &onnxpb.ModelProto{IrVersion: m.IrVersion, OpsetImport: m.OpsetImport, Graph: graph, Functions: m.Functions, Domain: m.Domain,
-		ModelVersion: m.ModelVersion, MetadataProps: m.MetadataProps}
 	if m.OpsetVersion("") == 0 {
 		c.OpsetImport = append(slices.Clone(m.OpsetImport), onnxpb.Opset("", r.opset))
 	}

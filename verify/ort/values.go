@@ -3,10 +3,10 @@
 package ort
 
 import (
-	"fmt"
 	"math"
 	"runtime"
 	"strings"
+	"sync"
 	"unsafe"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -164,11 +164,20 @@ var elementTypes = map[onnxpb.TensorProto_DataType]ort.TensorElementDataType{
 	onnxpb.TensorProto_FLOAT8E5M2FNUZ: ort.TensorElementDataTypeFloat8E5M2FNUZ,
 	onnxpb.TensorProto_UINT4:          ort.TensorElementDataTypeUint4,
 	onnxpb.TensorProto_INT4:           ort.TensorElementDataTypeInt4,
-	// The binding has no names for the next ones; the numbers are those of ONNX Runtime's C interface.
-	onnxpb.TensorProto_FLOAT4E2M1: 23,
-	onnxpb.TensorProto_UINT2:      24,
-	onnxpb.TensorProto_INT2:       25,
+	onnxpb.TensorProto_FLOAT4E2M1:     23, // the binding has no name for it; the number is that of ONNX Runtime's C interface
 }
+
+// newTypes are the numbers of the element types that ONNX Runtime numbers differently from version to version: at first 24 was UINT2, later
+// it became FLOAT8E8M0 and the types after it moved up. Four elements of UINT2 fit a byte, four of FLOAT8E8M0 do not: that tells which it is.
+var newTypes = sync.OnceValue(func() map[onnxpb.TensorProto_DataType]ort.TensorElementDataType {
+	t, err := ort.NewCustomDataTensor(ort.NewShape(4), make([]byte, 1), 24)
+	if err == nil {
+		t.Destroy()
+		return map[onnxpb.TensorProto_DataType]ort.TensorElementDataType{onnxpb.TensorProto_UINT2: 24, onnxpb.TensorProto_INT2: 25}
+	}
+	return map[onnxpb.TensorProto_DataType]ort.TensorElementDataType{
+		onnxpb.TensorProto_FLOAT8E8M0: 24, onnxpb.TensorProto_UINT2: 25, onnxpb.TensorProto_INT2: 26}
+})
 
 // handArray makes a tensor of an array, whose memory it shares, with the dimensions given.
 func handArray(a *onnxpb.Array, dims []int64, pins *runtime.Pinner) (ort.Value, error) {
@@ -206,6 +215,9 @@ func handArray(a *onnxpb.Array, dims []int64, pins *runtime.Pinner) (ort.Value, 
 		}
 	}
 	number, ok := elementTypes[a.Type]
+	if !ok {
+		number, ok = newTypes()[a.Type]
+	}
 	if !ok {
 		return nil, onnxpb.Errorf(onnxpb.Engine, "ONNX Runtime takes no tensors of %s", onnxpb.TypeName(a.Type))
 	}
@@ -435,13 +447,73 @@ func narrowed(elem onnxpb.TensorProto_DataType, dims []int64, values []float32) 
 		}
 		return &onnxpb.Array{Type: elem, Dims: dims, Data: bits}, nil
 	}
+	if onnxpb.ElemBits(elem) <= 8 {
+		return fromTable(elem, dims, values)
+	}
 	wide := make([]float64, len(values))
 	for i, v := range values {
 		wide[i] = float64(v)
 	}
 	a, err := onnxpb.ArrayFromFloat64s(elem, dims, wide)
 	if err != nil {
-		return nil, &onnxpb.Error{Kind: onnxpb.Engine, Msg: fmt.Sprintf("an output of %s cannot be taken over", onnxpb.TypeName(elem)), Err: err}
+		return nil, &onnxpb.Error{Kind: onnxpb.Engine, Msg: "the output cannot be taken over as " + onnxpb.TypeName(elem), Err: err}
 	}
 	return a, nil
+}
+
+// fromTable is narrowed for types of 8 bits and less: it looks the values up among those that the type has, so that infinity stays infinity where
+// a conversion would saturate.
+func fromTable(elem onnxpb.TensorProto_DataType, dims []int64, values []float32) (*onnxpb.Array, error) {
+	n := int64(1) << onnxpb.ElemBits(elem)
+	raw := make([]byte, n)
+	for i := range raw {
+		raw[i] = byte(i)
+	}
+	if per := 8 / onnxpb.ElemBits(elem); per > 1 { // one element a byte, the others 0
+		n *= int64(per)
+	}
+	all, err := onnxpb.ArrayFromRaw(elem, []int64{n}, raw)
+	if err != nil {
+		return nil, err
+	}
+	floats, err := all.Float64s()
+	if err != nil {
+		return nil, err
+	}
+	at := map[uint64]int{} // where in all a value stands
+	nan := -1
+	for i := len(floats) - 1; i >= 0; i-- {
+		if math.IsNaN(floats[i]) {
+			nan = i
+		} else {
+			at[math.Float64bits(floats[i])] = i
+		}
+	}
+	where := make([]int, len(values))
+	for i, v := range values {
+		k, ok := at[math.Float64bits(float64(v))]
+		if v != v {
+			k, ok = nan, nan >= 0
+		} else if v == 0 && !ok {
+			k, ok = at[0] // a type without -0
+		}
+		if !ok {
+			return nil, onnxpb.Errorf(onnxpb.Engine, "ONNX Runtime gave %v, which %s has not", v, onnxpb.TypeName(elem))
+		}
+		where[i] = k
+	}
+	out := onnxpb.NewArray(elem, dims)
+	switch d := out.Data.(type) {
+	case []uint8:
+		pick(d, all.Data.([]uint8), where)
+	case []int8:
+		pick(d, all.Data.([]int8), where)
+	}
+	return out, nil
+}
+
+func pick[T any](dst, src []T, where []int) {
+	for i, k := range where {
+		dst[i] = src[k]
+	}
 }
