@@ -1,0 +1,241 @@
+package surgery
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"onnxtool/onnxpb"
+)
+
+// setBatch is SetBatchOf on a model that may be left half done.
+func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, only []string) (*Report, error) {
+	r := &Report{Edit: "setbatch"}
+	in, err := batchInputs(m, only)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.check(m, batch); err != nil {
+		return nil, err
+	}
+	if in.done(batch) {
+		// Inputs that say so already: what else there is follows from them.
+		r.Note("the batch is %s already", batch)
+		return r, nil
+	}
+	free := len(in.numbers) == 0
+	work := m
+	if free {
+		work = onnxpb.Clone(m)
+	}
+	old := int64(1)
+	for _, n := range in.numbers {
+		old = n
+	}
+	edit := &Report{Edit: r.Edit}
+	flow, err := followBatch(work, in, old, edit)
+	switch {
+	case err == nil:
+		if work != m {
+			onnxpb.Replace(m, work)
+		}
+		r.Merge(edit)
+		declare := &batchDeclaration{batch: batch, facts: flow.facts, symbols: in.symbols, report: r}
+		return r, declare.model(m, in)
+	case !free:
+		return nil, err
+	}
+	// The batch was free before. That it cannot be followed says nothing against it: only the names change.
+	r.Note("the batch was free already, and only declarations were changed; it was not followed through the graph: %v", err)
+	declare := &batchDeclaration{batch: batch, symbols: in.symbols, report: r}
+	return r, declare.model(m, in)
+}
+
+// followBatch mends a model, and proves the result by following the batch through it once more.
+func followBatch(m *onnxpb.ModelProto, in *batchInputsOf, old int64, r *Report) (*batchFlow, error) {
+	if v := m.OpsetVersion(""); v < 7 {
+		return nil, &onnxpb.Error{Kind: onnxpb.Refused, Msg: fmt.Sprintf("the batch is not followed through operators of opset %d", v), Hint: "convert the model to opset 7 or newer"}
+	}
+	flow, err := newBatchFlow(m, in.names, in.symbols, old, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := flow.run(); err != nil {
+		return nil, err
+	}
+	if flow.mends > 0 {
+		again, err := newBatchFlow(m, in.names, in.symbols, old, &Report{})
+		if err == nil {
+			err = again.run()
+		}
+		if err == nil && again.mends > 0 {
+			err = onnxpb.Errorf(onnxpb.Refused, "constants are left that stand for the batch")
+		}
+		if err != nil {
+			return nil, &onnxpb.Error{Kind: onnxpb.Refused, Msg: "the result could not be proven to be free of the old batch", Err: err}
+		}
+		flow = again
+	}
+	return flow, outputsKeepRows(m, flow)
+}
+
+// outputsKeepRows holds every output that depends on the rows to having them in axis 0.
+func outputsKeepRows(m *onnxpb.ModelProto, flow *batchFlow) error {
+	for _, o := range m.GetGraph().GetOutput() {
+		x := flow.facts[o.GetName()]
+		if x == nil {
+			return &onnxpb.Error{Tensor: o.GetName(), Msg: "is an output that nothing makes", Hint: "see onnxtool check"}
+		}
+		label := ""
+		if n := flow.g.Producer(o.GetName()); n != nil {
+			label = n.Label()
+		}
+		refuse := func(format string, args ...any) error {
+			return &onnxpb.Error{Kind: onnxpb.Refused, Node: label, Tensor: o.GetName(), Msg: "the batch cannot be changed: " + fmt.Sprintf(format, args...)}
+		}
+		switch {
+		case x.sized():
+			return refuse("this output is computed from the size of the batch: %s", formatExtents(x.vals))
+		case !x.rows():
+		case x.axis != 0:
+			return refuse("this output has the batch in axis %d (%s), not in axis 0", x.axis, formatExtents(x.dims))
+		case !x.plain():
+			return refuse("this output lost its batch axis: axis 0 holds the rows together with other elements (%s)", formatExtents(x.dims))
+		}
+	}
+	return nil
+}
+
+// batchInputsOf are the graph inputs whose axis 0 is the batch.
+type batchInputsOf struct {
+	names   map[string]bool
+	order   []*onnxpb.ValueInfoProto
+	numbers map[string]int64 // the batch by input, where it is a number
+	symbols map[string]bool  // the symbols of the batch
+	unknown int              // how many inputs have a batch that is neither
+}
+
+// batchInputs finds the inputs that hold the batch: those named, or all that are no initializers and have axes.
+func batchInputs(m *onnxpb.ModelProto, only []string) (*batchInputsOf, error) {
+	in := &batchInputsOf{names: map[string]bool{}, numbers: map[string]int64{}, symbols: map[string]bool{}}
+	inits := map[string]bool{}
+	for _, t := range m.GetGraph().GetInitializer() {
+		inits[t.GetName()] = true
+	}
+	for _, t := range m.GetGraph().GetSparseInitializer() {
+		inits[t.GetValues().GetName()] = true
+	}
+	wanted, all := map[string]bool{}, []string{}
+	for _, n := range only {
+		wanted[n] = true
+	}
+	for _, v := range m.GetGraph().GetInput() {
+		name := v.GetName()
+		if inits[name] {
+			if wanted[name] {
+				return nil, &onnxpb.Error{Tensor: name, Msg: "is an input with a default (an initializer of the same name): its values are of one size"}
+			}
+			continue
+		}
+		all = append(all, name)
+		if len(only) > 0 && !wanted[name] {
+			continue
+		}
+		delete(wanted, name)
+		dims, ranked := v.Shape()
+		if v.GetType().GetTensorType() == nil || ranked && len(dims) == 0 {
+			if len(only) > 0 {
+				return nil, &onnxpb.Error{Tensor: name, Msg: "has no axis 0"}
+			}
+			continue
+		}
+		if !ranked {
+			return nil, &onnxpb.Error{Tensor: name, Msg: "the rank of this input is not known", Hint: "give it a shape with onnxtool setinput first"}
+		}
+		in.names[name] = true
+		in.order = append(in.order, v)
+		switch d := dims[0]; {
+		case d.Known:
+			in.numbers[name] = d.Value
+		case d.Param != "":
+			in.symbols[d.Param] = true
+		default:
+			in.unknown++
+		}
+	}
+	for _, n := range only {
+		if wanted[n] {
+			e := &onnxpb.Error{Tensor: n, Msg: "the model has no such input"}
+			if near := Nearest(n, all, 3); len(near) > 0 {
+				e.Hint = "did you mean " + strings.Join(near, ", ") + "?"
+			}
+			return nil, e
+		}
+	}
+	if len(in.order) == 0 {
+		return nil, &onnxpb.Error{Msg: "the model has no input with a batch axis"}
+	}
+	return in, nil
+}
+
+// check refuses what cannot be meant.
+func (in *batchInputsOf) check(m *onnxpb.ModelProto, batch onnxpb.Dim) error {
+	if !batch.Known && batch.Param == "" || batch.Known && batch.Value < 1 {
+		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: "the batch must be a symbol or a number from 1 up"}
+	}
+	seen := int64(-1)
+	for _, v := range in.order {
+		n, ok := in.numbers[v.GetName()]
+		if !ok {
+			continue
+		}
+		if n < 1 {
+			return &onnxpb.Error{Tensor: v.GetName(), Msg: fmt.Sprintf("axis 0 of this input has the size %d", n), Hint: "a batch has at least one row"}
+		}
+		if seen >= 0 && n != seen {
+			list := []string{}
+			for name, n := range in.numbers {
+				list = append(list, fmt.Sprintf("%s: %d", name, n))
+			}
+			sort.Strings(list)
+			return &onnxpb.Error{Tensor: v.GetName(), Msg: "the inputs have different sizes in axis 0 (" + strings.Join(list, ", ") + "), so it is not the batch in all of them",
+				Hint: "name the inputs that hold the batch with --input"}
+		}
+		seen = n
+	}
+	if batch.Known || in.symbols[batch.Param] {
+		return nil
+	}
+	var err error
+	inOrder := map[*onnxpb.TensorShapeProto_Dimension]bool{}
+	for _, v := range in.order {
+		inOrder[v.ShapeProto().GetDim()[0]] = true
+	}
+	for _, v := range m.GetGraph().GetInput() {
+		for i, d := range v.ShapeProto().GetDim() {
+			if d.GetDimParam() == batch.Param && !inOrder[d] {
+				err = &onnxpb.Error{Tensor: v.GetName(), Msg: fmt.Sprintf("symbol %s stands for another dimension already: axis %d of this input", batch.Param, i),
+					Hint: "choose another symbol, or rename that one: onnxtool rename --dim " + batch.Param + "=other"}
+			}
+		}
+	}
+	return err
+}
+
+// done tells whether every input has this batch already.
+func (in *batchInputsOf) done(batch onnxpb.Dim) bool {
+	if in.unknown > 0 {
+		return false
+	}
+	for _, n := range in.numbers {
+		if !batch.Known || n != batch.Value {
+			return false
+		}
+	}
+	for s := range in.symbols {
+		if s != batch.Param {
+			return false
+		}
+	}
+	return true
+}

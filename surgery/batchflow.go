@@ -1,0 +1,310 @@
+package surgery
+
+import (
+	"fmt"
+	"strconv"
+
+	"onnxtool/onnxpb"
+)
+
+// batchFlow follows the batch through a graph, from the inputs forward, one operator after the other. It mends, in place, the constants that
+// stand for the batch, and stops with an error where a row of the result would no longer be what the model computes from that row alone.
+type batchFlow struct {
+	g         *Graph
+	opset     int64 // version of the default domain
+	old       int64 // the batch that the constants were made for
+	batchSyms map[string]bool
+	facts     map[string]*batchFact
+	names     *Names
+	report    *Report
+
+	nodes    []*onnxpb.NodeProto // the graph's new list of nodes
+	fresh    int                 // how many unknown lengths there are
+	mends    int
+	replaced []string          // values that a mended node does not read any more
+	shared   map[string]string // values that mends made, by what they are, for others to read
+}
+
+// newBatchFlow starts an analysis. inputs maps the graph inputs that hold the batch in axis 0; old is the batch that the constants of the
+// graph were made for.
+func newBatchFlow(m *onnxpb.ModelProto, inputs map[string]bool, syms map[string]bool, old int64, r *Report) (*batchFlow, error) {
+	f := &batchFlow{
+		g: NewGraph(m), opset: m.OpsetVersion(""), old: old, batchSyms: syms, facts: map[string]*batchFact{},
+		names: NewNames(m), report: r, shared: map[string]string{},
+	}
+	for _, t := range m.GetGraph().GetInitializer() {
+		f.facts[t.GetName()] = f.tensorFact(t)
+	}
+	for _, s := range m.GetGraph().GetSparseInitializer() {
+		f.facts[s.GetValues().GetName()] = freeFact(extentsOf(s.GetDims()))
+	}
+	for _, v := range m.GetGraph().GetInput() {
+		name := v.GetName()
+		if f.facts[name] != nil {
+			continue // an initializer that is an input too: a default
+		}
+		dims, ranked := f.declaredDims(v)
+		x := unknownFact()
+		if ranked {
+			x = freeFact(dims)
+		}
+		x.elem = v.ElemType()
+		if inputs[name] {
+			for _, d := range v.ShapeProto().GetDim()[1:] {
+				if p := d.GetDimParam(); p != "" && syms[p] {
+					return nil, &onnxpb.Error{Kind: onnxpb.Refused, Tensor: name, Msg: fmt.Sprintf("symbol %s stands for the batch, and for another dimension of this input too", p)}
+				}
+			}
+			x.dims[0] = batchExtent
+			x.axis, x.outer = 0, extentOf(1)
+		}
+		f.facts[name] = x
+	}
+	return f, nil
+}
+
+// unknown makes a length or number that does not depend on the batch, but is not known.
+func (f *batchFlow) unknown() extent {
+	f.fresh++
+	return symExtent(hiddenSym + strconv.Itoa(f.fresh))
+}
+
+// run follows the batch through all nodes, and puts the nodes that mends need among them.
+func (f *batchFlow) run() error {
+	top := f.g.Model.GetGraph()
+	f.nodes = make([]*onnxpb.NodeProto, 0, len(top.GetNode()))
+	for _, n := range top.GetNode() {
+		if err := f.step(n); err != nil {
+			return err
+		}
+		f.nodes = append(f.nodes, n)
+	}
+	top.Node = f.nodes
+	f.dropReplaced()
+	return nil
+}
+
+// batchCall is one node under analysis.
+type batchCall struct {
+	f  *batchFlow
+	n  *onnxpb.NodeProto
+	in []*batchFact // nil for an input that is left out
+}
+
+// batchRule says what an operator does to the batch.
+type batchRule struct {
+	// fn returns the facts of the outputs; fewer than there are means that the others cannot be told.
+	fn func(*batchCall) ([]*batchFact, error)
+	// rows and sized are the inputs (one bit each) that may hold rows, and numbers computed from the size of the batch.
+	rows, sized uint32
+}
+
+const anyInput = ^uint32(0)
+
+// at makes the bits of inputs.
+func at(inputs ...int) uint32 {
+	var m uint32
+	for _, i := range inputs {
+		m |= 1 << i
+	}
+	return m
+}
+
+func (r batchRule) allows(mask uint32, i int) bool { return mask&(1<<min(i, 31)) != 0 }
+
+// step finds the facts of the outputs of a node.
+func (f *batchFlow) step(n *onnxpb.NodeProto) error {
+	c := &batchCall{f: f, n: n, in: make([]*batchFact, len(n.GetInput()))}
+	moves := false
+	for i, name := range n.GetInput() {
+		if name == "" {
+			continue
+		}
+		x := f.facts[name]
+		if x == nil {
+			return &onnxpb.Error{Kind: onnxpb.Unfit, Node: n.Label(), Tensor: name, Msg: "is read before it is made, or never made", Hint: "see onnxtool check; onnxtool tidy sorts the nodes"}
+		}
+		c.in[i] = x
+		moves = moves || x.rows() || x.sized()
+	}
+	for _, name := range captured(n) {
+		if x := f.facts[name]; x.rows() || x.sized() {
+			return c.refuse("its subgraph reads %q, which depends on the batch: the batch is not followed into subgraphs", name)
+		}
+	}
+	outs, err := c.outputs(moves)
+	if err != nil {
+		return err
+	}
+	for i, name := range n.GetOutput() {
+		if name == "" {
+			continue
+		}
+		var x *batchFact
+		if i < len(outs) {
+			x = outs[i]
+		}
+		if x == nil {
+			if moves {
+				return c.refuse("what its output %d holds cannot be told row by row", i)
+			}
+			x = unknownFact()
+		}
+		f.refine(name, x)
+		if !x.sound() && !moves {
+			x = unknownFact()
+		}
+		if !x.sound() {
+			return c.refuse("the shape of %q depends on the batch in a way that cannot be followed: %s", name, formatExtents(x.dims))
+		}
+		f.facts[name] = x
+	}
+	return nil
+}
+
+// outputs applies the rule of the operator. moves says whether any input depends on the batch.
+func (c *batchCall) outputs(moves bool) ([]*batchFact, error) {
+	if x := c.values(); x != nil {
+		return []*batchFact{x}, nil
+	}
+	rule, known := batchRules[c.n.GetOpType()]
+	if onnxpb.NormalDomain(c.n.GetDomain()) != "" {
+		known = false
+	}
+	if !moves {
+		if !known {
+			return nil, nil
+		}
+		outs, err := rule.fn(c)
+		if err != nil {
+			return nil, nil // it does not meet the batch: not knowing its shape does no harm yet
+		}
+		return outs, nil
+	}
+	if !known {
+		op := c.n.GetOpType()
+		if d := onnxpb.NormalDomain(c.n.GetDomain()); d != "" {
+			op = d + "." + op
+		}
+		return nil, c.refuse("what operator %s does to the rows of a batch is not known", op)
+	}
+	for i, x := range c.in {
+		switch {
+		case x.rows() && !rule.allows(rule.rows, i):
+			return nil, c.refuse("its input %q depends on what the rows hold, so one row's result would hang on the others", c.n.Input[i])
+		case x.sized() && !rule.allows(rule.sized, i):
+			return nil, c.refuse("it computes with the size of the batch (input %q)", c.n.Input[i])
+		}
+	}
+	return rule.fn(c)
+}
+
+// captured returns the values that the subgraphs of a node take from outside.
+func captured(n *onnxpb.NodeProto) []string {
+	var out []string
+	var graph func(g *onnxpb.GraphProto)
+	inner := map[string]int{}
+	graph = func(g *onnxpb.GraphProto) {
+		for name := range definitions(g) {
+			inner[name]++
+		}
+		use := func(name string) {
+			if name != "" && inner[name] == 0 {
+				out = append(out, name)
+			}
+		}
+		for _, n := range g.GetNode() {
+			for _, in := range n.GetInput() {
+				use(in)
+			}
+			for s := range n.Subgraphs() {
+				graph(s)
+			}
+		}
+		for _, o := range g.GetOutput() {
+			use(o.GetName())
+		}
+		for name := range definitions(g) {
+			inner[name]--
+		}
+	}
+	for s := range n.Subgraphs() {
+		graph(s)
+	}
+	return out
+}
+
+// refuse makes the error that this node does not allow the change of the batch.
+func (c *batchCall) refuse(format string, args ...any) error {
+	return &onnxpb.Error{Kind: onnxpb.Refused, Node: c.n.Label(), Msg: "the batch cannot be changed: " + fmt.Sprintf(format, args...)}
+}
+
+// mixes makes the error that this node computes across the rows.
+func (c *batchCall) mixes(format string, args ...any) error {
+	return c.refuse("%s mixes rows: %s", c.n.GetOpType(), fmt.Sprintf(format, args...))
+}
+
+// input returns the fact of input i, nil where it is left out.
+func (c *batchCall) input(i int) *batchFact {
+	if i < len(c.in) {
+		return c.in[i]
+	}
+	return nil
+}
+
+// data returns input i, which must be there with a known rank.
+func (c *batchCall) data(i int) (*batchFact, error) {
+	x := c.input(i)
+	if x == nil {
+		return nil, c.refuse("its input %d is missing", i)
+	}
+	if !x.ranked {
+		return nil, c.refuse("the rank of its input %q is not known", c.n.Input[i])
+	}
+	return x, nil
+}
+
+// outputsUsed counts the outputs that a node has a name for.
+func (c *batchCall) outputsUsed() int {
+	used := 0
+	for _, o := range c.n.GetOutput() {
+		if o != "" {
+			used++
+		}
+	}
+	return used
+}
+
+// normAxis counts a negative axis from the end.
+func normAxis(axis int64, rank int) (int, bool) {
+	if axis < 0 {
+		axis += int64(rank)
+	}
+	return int(axis), axis >= 0 && axis < int64(rank)
+}
+
+// axis returns the axis that an attribute names.
+func (c *batchCall) axis(x *batchFact, def int64) (int, error) {
+	a, ok := normAxis(c.n.AttrInt("axis", def), x.rank())
+	if !ok {
+		return 0, c.refuse("its axis %d does not fit %s", c.n.AttrInt("axis", def), formatExtents(x.dims))
+	}
+	return a, nil
+}
+
+// ints returns a list of integers that an attribute holds, or from some version of the operator on an input. given is false where there is
+// neither.
+func (c *batchCall) ints(attr string, input int) (list []int64, given bool, err error) {
+	if a := c.n.Attr(attr); a != nil {
+		return a.GetInts(), true, nil
+	}
+	x := c.input(input)
+	if input < 0 || x == nil {
+		return nil, false, nil
+	}
+	list, ok := x.numbers()
+	if !ok {
+		return nil, false, c.refuse("the numbers in its input %q are not known", c.n.Input[input])
+	}
+	return list, true, nil
+}

@@ -1,0 +1,217 @@
+package surgery
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"onnxtool/onnxpb"
+)
+
+// changed notes that a constant of this node was mended.
+func (c *batchCall) changed(what string, from, to []extent) {
+	c.f.mends++
+	c.f.report.Add("changed", "node", c.n.Label(), what+" "+formatExtents(from), what+" "+formatExtents(to))
+}
+
+// readInstead makes the node read another value.
+func (c *batchCall) readInstead(input int, name string) {
+	c.f.replaced = append(c.f.replaced, c.n.Input[input])
+	c.n.Input[input] = name
+	c.in[input] = c.f.facts[name]
+}
+
+// mendElement puts a number in one place of a list of integers that an input holds.
+func (c *batchCall) mendElement(input int, what string, index int, value int64) error {
+	x := c.in[input]
+	vals := append([]extent{}, x.vals...)
+	if x.elem == onnxpb.TensorProto_INT32 {
+		value = min(value, math.MaxInt32)
+	}
+	vals[index] = extentOf(value)
+	return c.mendTarget(input, what, x, vals, index)
+}
+
+// mendTarget makes an input hold vals instead of target, a list of integers. Other nodes that read the old list keep it. Where the list is
+// computed and not all of it is known, one element, at index, is replaced in what was computed.
+func (c *batchCall) mendTarget(input int, what string, target *batchFact, vals []extent, index int) error {
+	if numbers, ok := (&batchFact{vals: vals}).numbers(); ok {
+		c.changed(what, target.vals, vals)
+		c.readInstead(input, c.f.constant(c.n.Input[input]+"_"+what, target.elem, numbers))
+		return nil
+	}
+	for i := range vals {
+		if i != index && vals[i] != target.vals[i] {
+			return c.refuse("two places of its %s %s would have to be computed", what, formatExtents(target.vals))
+		}
+	}
+	value, ok := vals[index].num()
+	if !ok {
+		return c.refuse("its %s %s cannot be mended", what, formatExtents(target.vals))
+	}
+	element := c.f.constant(c.n.Input[input]+"_"+what, target.elem, []int64{value})
+	c.changed(what, target.vals, vals)
+	c.readInstead(input, c.splice(c.n.Input[input], target, index, element))
+	return nil
+}
+
+// splice makes a list of integers that has one element replaced by the value element, which has the shape [1].
+func (c *batchCall) splice(list string, x *batchFact, index int, element string) string {
+	part := func(from, to int) []string {
+		if from == to {
+			return nil
+		}
+		if numbers, ok := (&batchFact{vals: x.vals[from:to]}).numbers(); ok {
+			return []string{c.f.constant(list+"_part", x.elem, numbers)}
+		}
+		return []string{c.cut(list, x, from, to)}
+	}
+	parts := append(part(0, index), element)
+	parts = append(parts, part(index+1, len(x.vals))...)
+	if len(parts) == 1 {
+		return element
+	}
+	vals := append([]extent{}, x.vals...)
+	vals[index] = c.f.facts[element].vals[0]
+	return c.emit("Concat", list+"_mended", valsFact(x.elem, []int64{int64(len(vals))}, vals), parts, onnxpb.Int("axis", 0))
+}
+
+// cut takes elements of a list.
+func (c *batchCall) cut(list string, x *batchFact, from, to int) string {
+	fact := valsFact(x.elem, []int64{int64(to - from)}, append([]extent{}, x.vals[from:to]...))
+	if c.f.opset < 10 {
+		return c.emit("Slice", list+"_part", fact, []string{list}, onnxpb.Ints("axes", 0), onnxpb.Ints("starts", int64(from)), onnxpb.Ints("ends", int64(to)))
+	}
+	number := func(v int) string { return c.f.constant(list+"_at", elemInt64, []int64{int64(v)}) }
+	return c.emit("Slice", list+"_part", fact, []string{list, number(from), number(to)})
+}
+
+// emit puts a node before the one under analysis and returns the name of its output.
+func (c *batchCall) emit(op, base string, fact *batchFact, inputs []string, attrs ...*onnxpb.AttributeProto) string {
+	out := c.f.names.Value(base)
+	n := onnxpb.Node(op, c.f.names.Node(base), inputs, []string{out}, attrs...)
+	c.f.nodes = append(c.f.nodes, n)
+	c.f.facts[out] = fact
+	c.f.report.Add("added", "node", n.GetName(), "", op)
+	return out
+}
+
+// constant makes a list of integers, once for all who need the same.
+func (f *batchFlow) constant(base string, elem onnxpb.TensorProto_DataType, v []int64) string {
+	key := fmt.Sprintf("constant %d %v", elem, v)
+	if name := f.shared[key]; name != "" {
+		return name
+	}
+	name := f.names.Value(base)
+	dims := []int64{int64(len(v))}
+	t := onnxpb.TensorOf(name, dims, v)
+	if elem == onnxpb.TensorProto_INT32 {
+		small := make([]int32, len(v))
+		for i, x := range v {
+			small[i] = int32(max(math.MinInt32, min(x, math.MaxInt32)))
+		}
+		t = onnxpb.TensorOf(name, dims, small)
+	}
+	if f.g.Model.GetIrVersion() < 4 {
+		// There an initializer has to be a graph input too.
+		f.nodes = append(f.nodes, onnxpb.Node("Constant", f.names.Node(base), nil, []string{name}, onnxpb.TensorAttr("value", t)))
+	} else {
+		g := f.g.Model.GetGraph()
+		g.Initializer = append(g.Initializer, t)
+	}
+	f.facts[name] = f.tensorFact(t)
+	f.shared[key] = name
+	return name
+}
+
+// length makes a list of one element: the size of the axis of a value that holds the batch.
+func (c *batchCall) length(value string, axis int) string {
+	key := fmt.Sprintf("length %d %s", axis, value)
+	if name := c.f.shared[key]; name != "" {
+		return name
+	}
+	x := c.f.facts[value]
+	shape := c.emit("Shape", value+"_shape", valsFact(elemInt64, []int64{int64(x.rank())}, append([]extent{}, x.dims...)), []string{value})
+	index := c.f.constant(value+"_axis", elemInt64, []int64{int64(axis)})
+	name := c.emit("Gather", value+"_batch", valsFact(elemInt64, []int64{1}, []extent{x.dims[axis]}), []string{shape, index}, onnxpb.Int("axis", 0))
+	c.f.shared[key] = name
+	return name
+}
+
+// grow repeats a value that has one row, in axis, for every row that the batch axis of input holder has.
+func (c *batchCall) grow(input, axis, holder int) error {
+	x, h := c.in[input], c.in[holder]
+	name := c.n.Input[input]
+	switch {
+	case axis >= x.rank() || !x.dims[axis].is(1) || c.f.old != 1:
+		return c.refuse("%q, of shape %s, stands where the batch is (axis %d) and does not grow with it", name, formatExtents(x.dims), axis)
+	case !h.plain():
+		return c.refuse("%q, of shape %s, stands beside rows that lie in blocks (%s)", name, formatExtents(x.dims), formatExtents(h.dims))
+	case c.f.opset < 8:
+		return &onnxpb.Error{Kind: onnxpb.Refused, Node: c.n.Label(), Tensor: name, Msg: "must be repeated for every row, for which opset 7 has no operator", Hint: "convert the model to a newer opset"}
+	}
+	key := fmt.Sprintf("rows %d %s", axis, name)
+	grown := c.f.shared[key]
+	if grown == "" {
+		target := c.length(c.n.Input[holder], h.axis)
+		var parts []string
+		ones := func(n int) []string {
+			if n == 0 {
+				return nil
+			}
+			v := make([]int64, n)
+			for i := range v {
+				v[i] = 1
+			}
+			return []string{c.f.constant(name+"_ones", elemInt64, v)}
+		}
+		parts = append(append(ones(axis), target), ones(x.rank()-1-axis)...)
+		if len(parts) > 1 {
+			vals := make([]extent, x.rank())
+			for i := range vals {
+				vals[i] = extentOf(1)
+			}
+			vals[axis] = batchExtent
+			target = c.emit("Concat", name+"_rows_shape", valsFact(elemInt64, []int64{int64(x.rank())}, vals), parts, onnxpb.Int("axis", 0))
+		}
+		dims := append([]extent{}, x.dims...)
+		dims[axis] = batchExtent
+		grown = c.emit("Expand", name+"_rows", rowsFact(dims, axis, extentOf(1)), []string{name, target})
+		c.f.shared[key] = grown
+	}
+	c.f.mends++
+	c.f.report.Add("changed", "node", c.n.Label(), "input "+name, "input "+grown)
+	c.readInstead(input, grown)
+	return nil
+}
+
+// dropReplaced removes the constants that mended nodes were the only ones to read.
+func (f *batchFlow) dropReplaced() {
+	if len(f.replaced) == 0 {
+		return
+	}
+	m := f.g.Model
+	g := NewGraph(m)
+	gone := map[string]bool{}
+	for _, name := range f.replaced {
+		if len(g.Consumers(name)) > 0 || g.IsOutput(name) || g.IsInput(name) {
+			continue
+		}
+		if n := g.Producer(name); g.Initializer(name) != nil || n != nil && n.GetOpType() == "Constant" && onnxpb.NormalDomain(n.GetDomain()) == "" {
+			gone[name] = true
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	top := m.GetGraph()
+	top.Initializer = slices.DeleteFunc(top.Initializer, func(t *onnxpb.TensorProto) bool { return gone[t.GetName()] })
+	top.Node = slices.DeleteFunc(top.Node, func(n *onnxpb.NodeProto) bool { return len(n.GetOutput()) == 1 && gone[n.GetOutput()[0]] })
+	top.ValueInfo = slices.DeleteFunc(top.ValueInfo, func(v *onnxpb.ValueInfoProto) bool { return gone[v.GetName()] })
+	for _, name := range f.replaced {
+		if gone[name] {
+			f.report.Add("removed", "constant", name, "", "")
+			delete(gone, name)
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package surgery
+
+import (
+	"math"
+
+	"onnxtool/onnxpb"
+)
+
+// fullEnd is the least end of a Slice that exporters write for "to the end".
+const fullEnd = math.MaxInt32
+
+// sliceSpec is what a Slice does to one axis; known is false where the numbers are not.
+type sliceSpec struct {
+	axis             int
+	start, end, step extent
+	known            bool
+	index            int // which of starts and ends
+}
+
+// sliceSpecs reads the attributes or inputs of a Slice.
+func (c *batchCall) sliceSpecs(x *batchFact) ([]sliceSpec, error) {
+	list := func(attr string, input int) ([]extent, int, bool) { // numbers, how many, given
+		if a := c.n.Attr(attr); a != nil {
+			return extentsOf(a.Ints), len(a.Ints), true
+		}
+		in := c.input(input)
+		if in == nil {
+			return nil, 0, false
+		}
+		if in.vals != nil {
+			return in.vals, len(in.vals), true
+		}
+		if n, ok := in.numDims(); ok && len(n) == 1 {
+			return nil, int(n[0]), true
+		}
+		return nil, 0, true
+	}
+	starts, count, given := list("starts", 1)
+	ends, _, _ := list("ends", 2)
+	axes, n, named := list("axes", 3)
+	steps, _, stepped := list("steps", 4)
+	if named {
+		count = n
+	}
+	if !given || named && axes == nil || !named && starts == nil || starts != nil && len(starts) != count || ends != nil && len(ends) != count {
+		return nil, c.refuse("which axes it slices is not known")
+	}
+	specs := make([]sliceSpec, count)
+	for i := range specs {
+		s := sliceSpec{axis: i, step: extentOf(1), index: i, known: starts != nil && ends != nil}
+		if named {
+			a, ok := axes[i].num()
+			if s.axis, ok = normAxisIf(ok, a, x.rank()); !ok {
+				return nil, c.refuse("its axes do not fit %s", formatExtents(x.dims))
+			}
+		}
+		if s.axis >= x.rank() {
+			return nil, c.refuse("its axes do not fit %s", formatExtents(x.dims))
+		}
+		if stepped {
+			if s.known = s.known && len(steps) == count; s.known {
+				s.step = steps[i]
+			}
+		}
+		if s.known {
+			s.start, s.end = starts[i], ends[i]
+		}
+		specs[i] = s
+	}
+	return specs, nil
+}
+
+func normAxisIf(known bool, axis int64, rank int) (int, bool) {
+	if !known {
+		return 0, false
+	}
+	return normAxis(axis, rank)
+}
+
+// sliceArgs is sliceSpecs where everything is a plain number.
+func (c *batchCall) sliceArgs(x *batchFact) (starts, ends []int64, axes []int, steps []int64, err error) {
+	specs, err := c.sliceSpecs(x)
+	if err != nil {
+		return nil, nil, nil, nil, err
+	}
+	for _, s := range specs {
+		a, ok1 := s.start.num()
+		b, ok2 := s.end.num()
+		d, ok3 := s.step.num()
+		if !s.known || !ok1 || !ok2 || !ok3 {
+			return nil, nil, nil, nil, c.refuse("its numbers are not known")
+		}
+		starts, ends, axes, steps = append(starts, a), append(ends, b), append(axes, s.axis), append(steps, d)
+	}
+	return starts, ends, axes, steps, nil
+}
+
+// slice is Slice. Along the batch it must take every row; an end that is the old batch goes to the end of the axis instead.
+func (c *batchCall) slice() ([]*batchFact, error) {
+	x, err := c.data(0)
+	if err != nil {
+		return nil, err
+	}
+	specs, err := c.sliceSpecs(x)
+	if err != nil {
+		return nil, err
+	}
+	y := like(x)
+	for _, s := range specs {
+		if s.axis == x.axis {
+			if err := c.sliceBatch(x, s); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if s.start.onBatch() || s.end.onBatch() || s.step.onBatch() {
+			return nil, c.refuse("it slices axis %d (%s) by the size of the batch", s.axis, formatExtents(x.dims))
+		}
+		y.dims[s.axis] = c.f.unknown()
+		start, ok1 := s.start.num()
+		end, ok2 := s.end.num()
+		step, ok3 := s.step.num()
+		if !s.known || !ok1 || !ok2 || !ok3 {
+			continue
+		}
+		if n, ok := x.dims[s.axis].num(); ok {
+			if _, count, ok := sliceSpan(start, end, step, n); ok {
+				y.dims[s.axis] = extentOf(count)
+			}
+		} else if start == 0 && end >= fullEnd && step == 1 {
+			y.dims[s.axis] = x.dims[s.axis]
+		}
+	}
+	return one(y)
+}
+
+// sliceBatch holds a slice of the batch axis to taking all of it.
+func (c *batchCall) sliceBatch(x *batchFact, s sliceSpec) error {
+	whole := x.dims[x.axis]
+	if !s.known || !s.start.is(0) || !s.step.is(1) {
+		return c.mixes("it takes some rows of axis %d, which holds the batch (%s)", s.axis, formatExtents(x.dims))
+	}
+	if s.end == whole {
+		return nil
+	}
+	end, ok := s.end.num()
+	old, okOld := whole.at(c.f.old).num()
+	switch {
+	case ok && end >= fullEnd:
+		return nil
+	case !ok || !okOld || end < old:
+		return c.mixes("it takes some rows of axis %d, which holds the batch (%s)", s.axis, formatExtents(x.dims))
+	}
+	if a := c.n.Attr("ends"); a != nil {
+		ends := append([]int64{}, a.Ints...)
+		ends[s.index] = math.MaxInt64
+		c.changed("ends", extentsOf(a.Ints), extentsOf(ends))
+		a.Ints = ends
+		return nil
+	}
+	return c.mendElement(2, "ends", s.index, math.MaxInt64)
+}
+
+// gather is Gather along an axis that does not hold the batch; the indices may hold it instead of the data.
+func (c *batchCall) gather() ([]*batchFact, error) {
+	x, err := c.data(0)
+	if err != nil {
+		return nil, err
+	}
+	index, err := c.data(1)
+	if err != nil {
+		return nil, err
+	}
+	axis, err := c.axis(x, 0)
+	if err != nil {
+		return nil, err
+	}
+	if axis == x.axis {
+		return nil, c.mixes("it picks rows along axis %d, which holds the batch (%s)", axis, formatExtents(x.dims))
+	}
+	if x.rows() && index.rows() {
+		return nil, c.mixes("it picks from every row by the indices of every row")
+	}
+	y := like(x)
+	y.dims = append(append(append([]extent{}, x.dims[:axis]...), index.dims...), x.dims[axis+1:]...)
+	switch {
+	case index.rows():
+		y.axis, y.outer = axis+index.axis, index.outer
+	case x.axis > axis:
+		y.axis += index.rank() - 1
+	}
+	return one(y)
+}
+
+// gatherElements is GatherElements, whose indices must have the rows that the data has.
+func (c *batchCall) gatherElements() ([]*batchFact, error) {
+	x, err := c.data(0)
+	if err != nil {
+		return nil, err
+	}
+	index, err := c.data(1)
+	if err != nil {
+		return nil, err
+	}
+	axis, err := c.axis(x, 0)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case axis == x.axis:
+		return nil, c.mixes("it picks rows along axis %d, which holds the batch (%s)", axis, formatExtents(x.dims))
+	case x.rows() && (!index.rows() || index.axis != x.axis || index.dims[index.axis] != x.dims[x.axis] || index.outer != x.outer):
+		return nil, c.refuse("its indices (%s) do not grow with the rows of its data (%s)", formatExtents(index.dims), formatExtents(x.dims))
+	case index.rows() && !x.rows() && index.axis != axis:
+		return nil, c.refuse("its data (%s) does not grow with the rows of its indices (%s)", formatExtents(x.dims), formatExtents(index.dims))
+	}
+	return one(like(index))
+}
+
+// elemInt64 is the type of shapes.
+const elemInt64 = onnxpb.TensorProto_INT64
