@@ -15,7 +15,7 @@ import (
 //	""      as it is
 //	"o"     not at all: the initializer of that name stands
 //	"g"     as it is, in place of the initializer of that name
-//	"s"     a tensor of rank 0 handed over with one dimension, as the binding has no scalars of its type
+//	"s"     a tensor of rank 0, of a type that the binding has no scalars of: a string in one dimension, a number as a float32 that a Cast narrows
 //	"n"     an optional that holds nothing: there is nothing to hand over
 //	"[...]" a sequence handed over element by element, each in the form that stands between the brackets
 type form string
@@ -24,7 +24,7 @@ const (
 	asIs     form = ""
 	omitted  form = "o"
 	given    form = "g"
-	asVector form = "s"
+	asScalar form = "s"
 	nothing  form = "n"
 )
 
@@ -33,9 +33,17 @@ type slot struct {
 	name  string // the session's name for it
 	input string // the input
 	elem  int    // the element of the sequence, -1 for the input itself
-	flat  bool   // a scalar that is handed over with one dimension
-	dummy bool   // an input that nothing reads
+	as    slotKind
 }
+
+type slotKind int
+
+const (
+	whole     slotKind = iota // the value as it is
+	stretched                 // a string of rank 0, in one dimension
+	widened                   // a number of rank 0, as float32
+	dummy                     // an input that nothing reads
+)
 
 // program is what is run in place of a model: the model itself, or a copy whose ends are extended.
 type program struct {
@@ -54,15 +62,18 @@ type take struct {
 	dims int                         // flat, list: the session's output that holds the dimensions
 	held int                         // maybe: the session's output that tells whether the optional holds something
 	in   *take                       // maybe: what it holds
+
+	shape []int64 // allocated: its dimensions
 }
 
 type takeKind int
 
 const (
-	direct takeKind = iota // as it comes
-	flat                   // a tensor: elements and dimensions apart
-	list                   // a sequence of tensors: elements and dimensions apart, in two sequences
-	maybe                  // an optional
+	direct    takeKind = iota // as it comes
+	flat                      // a tensor: elements and dimensions apart
+	list                      // a sequence of tensors: elements and dimensions apart, in two sequences
+	maybe                     // an optional
+	allocated                 // a tensor whose memory is allocated before the run
 )
 
 // rewriter builds a program.
@@ -95,7 +106,7 @@ func rewrite(m *onnxpb.ModelProto, forms []form) (*program, error) {
 	if len(r.p.inputs) == 0 {
 		n := r.name()
 		r.ins = append(r.ins, onnxpb.TensorValue(n, onnxpb.TensorProto_FLOAT, onnxpb.Numbers(1)))
-		r.p.inputs = append(r.p.inputs, slot{name: n, elem: -1, dummy: true})
+		r.p.inputs = append(r.p.inputs, slot{name: n, elem: -1, as: dummy})
 		r.p.changed = true
 	}
 	seen := map[string]bool{}
@@ -201,8 +212,8 @@ func (r *rewriter) input(v *onnxpb.ValueInfoProto, f form) {
 	if optional != nil {
 		target = r.name()
 	}
-	if f == asVector {
-		r.vector(inner, target, name, -1)
+	if f == asScalar {
+		r.scalar(inner, target, name, -1)
 	} else {
 		r.sequence(inner, target, name, string(f[1:len(f)-1]))
 	}
@@ -211,12 +222,32 @@ func (r *rewriter) input(v *onnxpb.ValueInfoProto, f form) {
 	}
 }
 
-// vector takes a tensor of rank 0 with one dimension and takes that off.
-func (r *rewriter) vector(t *onnxpb.TypeProto, target, input string, elem int) {
+// scalar takes a tensor of rank 0: the binding makes none of strings and of the narrow types. Every value of the latter is one of float32, too.
+func (r *rewriter) scalar(t *onnxpb.TypeProto, target, input string, elem int) {
 	n := r.name()
-	r.ins = append(r.ins, onnxpb.TensorValue(n, onnxpb.TensorProto_DataType(t.GetTensorType().GetElemType()), onnxpb.Numbers(1)))
-	r.p.inputs = append(r.p.inputs, slot{name: n, input: input, elem: elem, flat: true})
-	r.before = append(r.before, r.reshape(n, target)...)
+	et := onnxpb.TensorProto_DataType(t.GetTensorType().GetElemType())
+	if et == onnxpb.TensorProto_STRING {
+		r.ins = append(r.ins, onnxpb.TensorValue(n, et, onnxpb.Numbers(1)))
+		r.p.inputs = append(r.p.inputs, slot{name: n, input: input, elem: elem, as: stretched})
+		r.before = append(r.before, r.reshape(n, target)...)
+		return
+	}
+	r.ins = append(r.ins, onnxpb.TensorValue(n, onnxpb.TensorProto_FLOAT, []onnxpb.Dim{}))
+	r.p.inputs = append(r.p.inputs, slot{name: n, input: input, elem: elem, as: widened})
+	cast := r.node("Cast", []string{n}, []string{target}, r.castTo(et))
+	switch et {
+	case onnxpb.TensorProto_FLOAT8E4M3FN, onnxpb.TensorProto_FLOAT8E4M3FNUZ, onnxpb.TensorProto_FLOAT8E5M2, onnxpb.TensorProto_FLOAT8E5M2FNUZ:
+		cast.Attribute = append(cast.Attribute, onnxpb.Int("saturate", 0)) // infinity stays infinity
+	}
+	r.before = append(r.before, cast)
+}
+
+// castTo is the attribute of a Cast that tells the type.
+func (r *rewriter) castTo(t onnxpb.TensorProto_DataType) *onnxpb.AttributeProto {
+	if r.opset < 6 {
+		return onnxpb.Str("to", t.String())
+	}
+	return onnxpb.Int("to", int64(t))
 }
 
 // sequence takes the elements of a sequence one by one and puts them together.
@@ -230,8 +261,8 @@ func (r *rewriter) sequence(t *onnxpb.TypeProto, target, input, elems string) {
 	for i, e := range elems {
 		n := r.name()
 		list = append(list, n)
-		if form(e) == asVector {
-			r.vector(et, n, input, i)
+		if form(e) == asScalar {
+			r.scalar(et, n, input, i)
 			continue
 		}
 		r.ins = append(r.ins, &onnxpb.ValueInfoProto{Name: &n, Type: et})
@@ -245,9 +276,17 @@ func (r *rewriter) output(name string, t *onnxpb.TypeProto, declared *onnxpb.Val
 	switch v := t.GetValue().(type) {
 	case *onnxpb.TypeProto_TensorType:
 		elem := onnxpb.TensorProto_DataType(v.TensorType.GetElemType())
-		plain := passable(elem)
-		if elem == onnxpb.TensorProto_UNDEFINED || plain && len(v.TensorType.GetShape().GetDim()) > 0 {
+		switch {
+		case elem == onnxpb.TensorProto_UNDEFINED:
+			r.fail(onnxpb.Unfit, name, "the output is declared without an element type, which is needed to run the model")
+		case elem == onnxpb.TensorProto_COMPLEX64 || elem == onnxpb.TensorProto_COMPLEX128:
+			r.fail(onnxpb.Engine, name, "ONNX Runtime has no tensors of "+onnxpb.TypeName(elem))
+		}
+		if passable(elem) && len(v.TensorType.GetShape().GetDim()) > 0 {
 			break
+		}
+		if elem == onnxpb.TensorProto_FLOAT4E2M1 {
+			return r.allocate(name, v.TensorType, declared)
 		}
 		nodes, data, dims, as := r.flatten(name, elem)
 		r.after = append(r.after, nodes...)
@@ -262,15 +301,45 @@ func (r *rewriter) output(name string, t *onnxpb.TypeProto, declared *onnxpb.Val
 	case *onnxpb.TypeProto_OptionalType:
 		return r.optional(name, v.OptionalType.GetElemType())
 	case *onnxpb.TypeProto_SparseTensorType, *onnxpb.TypeProto_OpaqueType:
-		r.err = &onnxpb.Error{Kind: onnxpb.Engine, Tensor: name, Msg: "the output is " + typeString(t) + ", which Go's binding to ONNX Runtime cannot take over"}
-		return take{}
+		r.fail(onnxpb.Engine, name, "the output is "+typeString(t)+", which Go's binding to ONNX Runtime cannot take over")
+	case nil:
+		r.fail(onnxpb.Unfit, name, "the output is declared without a type, which is needed to run the model")
 	}
+	return take{kind: direct, data: r.asDeclared(name, t, declared)}
+}
+
+// asDeclared makes a value an output of the session as it is.
+func (r *rewriter) asDeclared(name string, t *onnxpb.TypeProto, declared *onnxpb.ValueInfoProto) int {
 	if declared == nil {
-		declared = &onnxpb.ValueInfoProto{Name: &name, Type: t}
+		return r.out(name, t)
 	}
 	r.outs = append(r.outs, declared)
 	r.p.outputs = append(r.p.outputs, name)
-	return take{kind: direct, data: len(r.p.outputs) - 1}
+	return len(r.p.outputs) - 1
+}
+
+// allocate takes over an output whose memory is there before the run, for the type that ONNX Runtime cannot cast. Its shape has to be declared in
+// numbers.
+func (r *rewriter) allocate(name string, t *onnxpb.TypeProto_Tensor, declared *onnxpb.ValueInfoProto) take {
+	x := take{kind: allocated, elem: onnxpb.TensorProto_DataType(t.GetElemType())}
+	for _, d := range t.GetShape().GetDim() {
+		if d := onnxpb.DimOf(d); d.Known {
+			x.shape = append(x.shape, d.Value)
+		}
+	}
+	if n, err := onnxpb.Count(x.shape); len(x.shape) == 0 || len(x.shape) != len(t.GetShape().GetDim()) || err != nil || n > 1<<32 {
+		r.fail(onnxpb.Engine, name, "an output of "+onnxpb.TypeName(x.elem)+" can be taken over only where its shape is declared in numbers")
+		return x
+	}
+	x.data = r.asDeclared(name, &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: t}}, declared)
+	return x
+}
+
+// fail keeps the first error.
+func (r *rewriter) fail(kind onnxpb.Kind, tensor, msg string) {
+	if r.err == nil {
+		r.err = &onnxpb.Error{Kind: kind, Tensor: tensor, Msg: msg}
+	}
 }
 
 // passable tells whether the binding takes over tensors of a type that have a dimension or more.
@@ -301,11 +370,7 @@ func (r *rewriter) flatten(name string, elem onnxpb.TensorProto_DataType) (nodes
 	if !passable(elem) {
 		as = onnxpb.TensorProto_FLOAT
 		cast := r.name()
-		to := onnxpb.Int("to", int64(as))
-		if r.opset < 6 {
-			to = onnxpb.Str("to", as.String())
-		}
-		nodes = append(nodes, r.node("Cast", []string{name}, []string{cast}, to))
+		nodes = append(nodes, r.node("Cast", []string{name}, []string{cast}, r.castTo(as)))
 		name = cast
 	}
 	data, dims = r.name(), r.name()
@@ -377,13 +442,15 @@ func (r *rewriter) optional(name string, inner *onnxpb.TypeProto) take {
 	var empty *onnxpb.NodeProto
 	switch t := inner.GetValue().(type) {
 	case *onnxpb.TypeProto_TensorType:
-		et := onnxpb.TensorProto_DataType(t.TensorType.GetElemType())
-		empty = r.constant(none, onnxpb.NewArray(et, []int64{0}).Proto(""))
+		if et := onnxpb.TensorProto_DataType(t.TensorType.GetElemType()); onnxpb.ElemBits(et) > 0 || et == onnxpb.TensorProto_STRING {
+			empty = r.constant(none, onnxpb.NewArray(et, []int64{0}).Proto(""))
+		}
 	case *onnxpb.TypeProto_SequenceType:
 		et := t.SequenceType.GetElemType().GetTensorType().GetElemType()
 		empty = r.node("SequenceEmpty", nil, []string{none}, onnxpb.Int("dtype", int64(et)))
-	default:
-		r.err = &onnxpb.Error{Kind: onnxpb.Engine, Tensor: name, Msg: "the output is an optional " + typeString(inner) + ", which cannot be taken over"}
+	}
+	if empty == nil {
+		r.fail(onnxpb.Engine, name, "the output is an optional "+typeString(inner)+", which cannot be taken over")
 		return take{}
 	}
 	r.after = append(r.after, r.node("If", []string{has}, []string{held},

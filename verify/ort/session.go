@@ -4,6 +4,7 @@ package ort
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -44,7 +45,7 @@ func (x *session) defaultForms() []form {
 		case p.hasDefault:
 			forms[i] = omitted
 		case t != nil && t.Shape != nil && len(t.Shape.Dim) == 0 && !hasScalar(onnxpb.TensorProto_DataType(t.GetElemType())):
-			forms[i] = asVector
+			forms[i] = asScalar
 		}
 	}
 	return forms
@@ -143,11 +144,31 @@ func (r *running) run(inputs map[string]*onnxpb.Value) ([]ort.Value, error) {
 		args = append(args, v)
 	}
 	got := make([]ort.Value, len(r.program.outputs))
-	if err := r.session.Run(args, got); err != nil {
+	for _, t := range r.program.takes {
+		if t.kind == allocated {
+			v, err := handArray(onnxpb.NewArray(t.elem, t.shape), t.shape, &pins)
+			if err != nil {
+				destroy(got)
+				return nil, err
+			}
+			got[t.data] = v
+		}
+	}
+	if err := r.call(args, got); err != nil {
 		destroy(got)
 		return nil, engineError(err)
 	}
 	return got, nil
+}
+
+// call runs the session. The binding panics on some values that it cannot convert (scalars in a sequence among them).
+func (r *running) call(args, got []ort.Value) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("Go's binding cannot take over an output: %v", p)
+		}
+	}()
+	return r.session.Run(args, got)
 }
 
 func destroy(values []ort.Value) {

@@ -27,7 +27,7 @@ func formOf(v *onnxpb.Value) (form, error) {
 	case v.Kind == onnxpb.KindNone:
 		return nothing, nil
 	case v.Kind == onnxpb.KindTensor && len(v.Array.Dims) == 0 && !hasScalar(v.Array.Type):
-		return asVector, nil
+		return asScalar, nil
 	case v.Kind == onnxpb.KindSequence:
 		whole := len(v.Elems) > 0
 		elems := ""
@@ -58,29 +58,35 @@ func formOf(v *onnxpb.Value) (form, error) {
 
 // hand makes the binding's value for a slot.
 func (s slot) hand(inputs map[string]*onnxpb.Value, pins *runtime.Pinner) (ort.Value, error) {
-	if s.dummy {
+	if s.as == dummy {
 		return ort.NewTensor(ort.NewShape(1), []float32{0})
 	}
 	v := inputs[s.input]
 	if s.elem >= 0 {
 		v = v.Elems[s.elem]
 	}
-	return hand(v, s.flat, pins)
+	switch s.as {
+	case stretched:
+		return handArray(v.Array, []int64{1}, pins)
+	case widened:
+		f, err := v.Array.Float64s()
+		if err != nil {
+			return nil, err
+		}
+		return handSlice([]float32{float32(f[0])}, nil, pins)
+	}
+	return hand(v, pins)
 }
 
-func hand(v *onnxpb.Value, flat bool, pins *runtime.Pinner) (ort.Value, error) {
+func hand(v *onnxpb.Value, pins *runtime.Pinner) (ort.Value, error) {
 	switch v.Kind {
 	case onnxpb.KindTensor:
-		dims := v.Array.Dims
-		if flat {
-			dims = []int64{1}
-		}
-		return handArray(v.Array, dims, pins)
+		return handArray(v.Array, v.Array.Dims, pins)
 	case onnxpb.KindSequence:
 		var elems []ort.Value
 		defer func() { destroy(elems) }()
 		for _, e := range v.Elems {
-			h, err := hand(e, false, pins)
+			h, err := hand(e, pins)
 			if err != nil {
 				return nil, err
 			}
@@ -312,6 +318,16 @@ func (t take) value(got []ort.Value) (*onnxpb.Value, error) {
 			return &onnxpb.Value{Kind: onnxpb.KindNone}, nil
 		}
 		return t.in.value(got)
+	case allocated:
+		v, ok := got[t.data].(*ort.CustomDataTensor)
+		if !ok {
+			return nil, onnxpb.Errorf(onnxpb.Engine, "the output is a %T, which cannot be taken over", got[t.data])
+		}
+		a, err := onnxpb.ArrayFromRaw(t.elem, t.shape, v.GetData())
+		if err != nil {
+			return nil, err
+		}
+		return onnxpb.TensorVal(a), nil
 	}
 	return takeOver(got[t.data])
 }
