@@ -26,7 +26,7 @@ type dimKey struct {
 	name  string
 }
 
-// dimVal is a dimension: a number, a class of parameters, or unknown (class -1).
+// dimVal is a dimension: a number, a class of parameters (which may be a number by now), or unknown (class -1).
 type dimVal struct {
 	value int64
 	known bool
@@ -80,10 +80,21 @@ func (d *dimClasses) read(p *onnxpb.TensorShapeProto_Dimension, model int) dimVa
 	if v.class >= 0 {
 		v.class = d.find(v.class)
 		if n := d.number[v.class]; n != nil {
-			return dimVal{value: *n, known: true, class: -1}
+			return dimVal{value: *n, known: true, class: v.class}
 		}
 	}
 	return v
+}
+
+// describe writes a dimension for messages.
+func (d *dimClasses) describe(v dimVal) string {
+	switch {
+	case v.known && v.class >= 0:
+		return fmt.Sprintf("%s (%d by another connection)", d.keys[v.class].name, v.value)
+	case v.known:
+		return fmt.Sprint(v.value)
+	}
+	return d.keys[v.class].name
 }
 
 // set makes a dimension what another is, for good where that is a number and at the end where it is a parameter, whose name is not known yet.

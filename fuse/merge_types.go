@@ -183,7 +183,7 @@ func (j *joiner) dim(a, b *onnxpb.TensorShapeProto_Dimension) error {
 		return nil
 	case x.known && y.known:
 		if x.value != y.value {
-			return fmt.Errorf("%d is not %d", x.value, y.value)
+			return fmt.Errorf("%s is not %s", d.describe(x), d.describe(y))
 		}
 		return nil
 	case x.known:
