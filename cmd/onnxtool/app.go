@@ -59,6 +59,7 @@ func commands() []*cli.Command {
 		extractCommand(),
 		mergeCommand(),
 		tidyCommand(),
+		verifyCommand(),
 	}
 }
 
