@@ -1,0 +1,326 @@
+package verify
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"onnxtool/onnxpb"
+)
+
+// BatchOptions say how CheckBatch runs models; the zero value is good for most.
+type BatchOptions struct {
+	// Inputs are the inputs whose axis 0 is the batch; none: all that have axes and no default.
+	Inputs []string
+	// Tolerance is how far an element may lie from its own row's; the zero Tolerance is DefaultTolerance, as kernels add up in another
+	// order at another batch.
+	Tolerance Tolerance
+	// Dims give numbers to other free dimensions of the inputs, by symbol or as NAME[axis].
+	Dims map[string]int64
+	// Ranges set where generated elements lie, by input; "" is for every input without an entry of its own.
+	Ranges map[string]Range
+	// Session holds the settings of the engine.
+	Session SessionOptions
+}
+
+// BatchReport is the outcome of CheckBatch.
+type BatchReport struct {
+	Equal     bool       `json:"equal"` // every row of every output is what the original computes of that row
+	Batches   []int64    `json:"batches"`
+	Seed      uint64     `json:"seed"`
+	Tolerance Tolerance  `json:"tolerance"`
+	Engine    EngineInfo `json:"engine"`
+	Outputs   []BatchRow `json:"outputs"`
+	Notes     []string   `json:"notes,omitempty"`
+}
+
+// BatchRow is one output at one batch.
+type BatchRow struct {
+	Output string  `json:"output"`
+	Batch  int64   `json:"batch"`
+	Shape  string  `json:"shape"`
+	MaxAbs Number  `json:"max_abs"` // over all rows
+	MaxRel Number  `json:"max_rel"`
+	Differ []int64 `json:"differ,omitempty"` // the rows that are not what the original computes of them
+	Why    string  `json:"why,omitempty"`    // why rows cannot be compared
+	Equal  bool    `json:"equal"`
+}
+
+// CheckBatch tells whether a model computes at every batch what the original, from which setbatch made it, computes of each row by itself. Both
+// run on the same seeded rows (see Generate): the original one row at a time (in groups, where its batch is fixed to a number other than 1), the changed
+// model at each of the batches. Outputs of which the changed model does not declare the batch in axis 0 are compared whole.
+//
+// Where the changed model's batch is a number, only that batch can be run, whatever is asked. That rows differ is no error but the report's
+// answer; an engine that does not run the changed model at some batch is one (kind Engine).
+func CheckBatch(e Engine, original, changed Source, batches []int64, seed uint64, o BatchOptions) (*BatchReport, error) {
+	if o.Tolerance == (Tolerance{}) {
+		o.Tolerance = DefaultTolerance
+	}
+	r := &BatchReport{Equal: true, Seed: seed, Tolerance: o.Tolerance, Engine: EngineInfo{"ONNX Runtime", e.Version()}}
+	c := &batchCheck{o: o, report: r, original: inputsOf(original.Model), carries: map[string]bool{}, step: 1}
+	if err := c.findBatch(changed.Model); err != nil {
+		return nil, err
+	}
+	r.Batches = batches
+	if c.batch.Known {
+		r.Batches = []int64{c.batch.Value}
+		if len(batches) != 1 || batches[0] != c.batch.Value {
+			r.Notes = append(r.Notes, fmt.Sprintf("the batch is fixed to %d, and was checked at that only", c.batch.Value))
+		}
+	}
+	total := c.step
+	for _, b := range r.Batches {
+		if b < 1 {
+			return nil, onnxpb.Errorf(onnxpb.Usage, "a batch of %d rows cannot be run", b)
+		}
+		total = max(total, b)
+	}
+	total = (total + c.step - 1) / c.step * c.step
+	inputs, err := c.generate(total, seed)
+	if err != nil {
+		return nil, err
+	}
+	want, err := c.rowByRow(e, original, inputs, total)
+	if err != nil {
+		return nil, onnxpb.InFile(err, original.Path)
+	}
+	s, err := e.Open(changed, o.Session)
+	if err != nil {
+		return nil, onnxpb.InFile(err, changed.Path)
+	}
+	defer s.Close()
+	for _, b := range r.Batches {
+		part, err := c.part(inputs, 0, b)
+		if err != nil {
+			return nil, err
+		}
+		got, err := s.Run(part)
+		if err != nil {
+			return nil, &onnxpb.Error{Kind: onnxpb.KindOf(err), Msg: fmt.Sprintf("the changed model at batch %d", b), Err: err}
+		}
+		for _, p := range outputsOf(changed.Model) {
+			c.compare(p, b, want[p.name], got[p.name])
+		}
+	}
+	return r, nil
+}
+
+type batchCheck struct {
+	o        BatchOptions
+	report   *BatchReport
+	original []port
+	carries  map[string]bool // the inputs whose axis 0 is the batch
+	batch    onnxpb.Dim      // what the changed model declares for it
+	step     int64           // how many rows the original takes at a time
+}
+
+// findBatch finds the inputs that carry the batch, and what the models declare for it.
+func (c *batchCheck) findBatch(changed *onnxpb.ModelProto) error {
+	for _, name := range c.o.Inputs {
+		c.carries[name] = true
+	}
+	now := map[string]port{}
+	for _, p := range inputsOf(changed) {
+		now[p.name] = p
+	}
+	found := false
+	for _, p := range c.original {
+		q, ok := now[p.name]
+		if !ok {
+			return &onnxpb.Error{Tensor: p.name, Msg: "is an input of the original, and not of the changed model"}
+		}
+		if len(c.o.Inputs) > 0 && !c.carries[p.name] {
+			continue
+		}
+		if !p.tensor || p.ranked && len(p.dims) == 0 {
+			if len(c.o.Inputs) > 0 {
+				return &onnxpb.Error{Tensor: p.name, Msg: "has no axis 0"}
+			}
+			continue
+		}
+		if !p.ranked || !q.ranked || len(q.dims) != len(p.dims) {
+			return &onnxpb.Error{Tensor: p.name, Msg: "the shape of this input is not declared, or not of the same rank in both models"}
+		}
+		c.carries[p.name] = true
+		if p.dims[0].Known {
+			c.step = max(1, p.dims[0].Value)
+		}
+		if q.dims[0].Known || !found {
+			c.batch = q.dims[0]
+		}
+		found = true
+	}
+	if !found {
+		return &onnxpb.Error{Msg: "the model has no input with a batch axis"}
+	}
+	return nil
+}
+
+// generate makes the inputs of all rows.
+func (c *batchCheck) generate(total int64, seed uint64) (map[string]*onnxpb.Value, error) {
+	inputs := map[string]*onnxpb.Value{}
+	for _, p := range c.original {
+		dims := make([]int64, len(p.dims))
+		for i, d := range p.dims {
+			switch {
+			case i == 0 && c.carries[p.name]:
+				dims[i] = total
+				continue
+			case d.Known:
+				dims[i] = d.Value
+				continue
+			}
+			n, ok := c.o.Dims[fmt.Sprintf("%s[%d]", p.name, i)]
+			if !ok && d.Param != "" {
+				n, ok = c.o.Dims[d.Param]
+			}
+			if !ok {
+				name := d.Param
+				if name == "" {
+					name = fmt.Sprintf("%s[%d]", p.name, i)
+				}
+				return nil, &onnxpb.Error{Tensor: p.name, Msg: fmt.Sprintf("axis %d of %s is free, and a number is needed to run the model", i, onnxpb.FormatShape(p.dims)),
+					Hint: fmt.Sprintf("give it: --dims %s=NUMBER", name)}
+			}
+			dims[i] = n
+		}
+		if !p.ranked {
+			return nil, &onnxpb.Error{Tensor: p.name, Msg: "the rank of this input is not declared"}
+		}
+		v, err := GenerateValue(p.name, p.typ, dims, rangeFor(c.o.Ranges, p.name), seed)
+		if err != nil {
+			return nil, err
+		}
+		inputs[p.name] = v
+	}
+	return inputs, nil
+}
+
+// part returns the inputs of some rows.
+func (c *batchCheck) part(inputs map[string]*onnxpb.Value, from, to int64) (map[string]*onnxpb.Value, error) {
+	part := make(map[string]*onnxpb.Value, len(inputs))
+	for name, v := range inputs {
+		part[name] = v
+		if c.carries[name] {
+			a, err := rows(v.Array, from, to)
+			if err != nil {
+				return nil, err
+			}
+			part[name] = onnxpb.TensorVal(a)
+		}
+	}
+	return part, nil
+}
+
+// rowByRow runs the original and returns, of each output, the values of its runs in order.
+func (c *batchCheck) rowByRow(e Engine, original Source, inputs map[string]*onnxpb.Value, total int64) (map[string][]*onnxpb.Value, error) {
+	s, err := e.Open(original, c.o.Session)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	want := map[string][]*onnxpb.Value{}
+	for from := int64(0); from < total; from += c.step {
+		part, err := c.part(inputs, from, from+c.step)
+		if err != nil {
+			return nil, err
+		}
+		out, err := s.Run(part)
+		if err != nil {
+			return nil, err
+		}
+		for name, v := range out {
+			want[name] = append(want[name], v)
+		}
+	}
+	return want, nil
+}
+
+// compare holds an output of the changed model to the runs of the original.
+func (c *batchCheck) compare(p port, batch int64, want []*onnxpb.Value, got *onnxpb.Value) {
+	row := BatchRow{Output: p.name, Batch: batch}
+	defer func() {
+		row.Equal = row.Why == "" && len(row.Differ) == 0
+		c.report.Equal = c.report.Equal && row.Equal
+		c.report.Outputs = append(c.report.Outputs, row)
+	}()
+	if len(want) == 0 || got == nil {
+		row.Why = "the original has no such output"
+		return
+	}
+	if got.Kind == onnxpb.KindTensor {
+		row.Shape = shapeText(got.Array.Dims)
+	}
+	tell := func(k int64, d Difference) {
+		if d.Metrics != nil {
+			row.MaxAbs, row.MaxRel = max(row.MaxAbs, d.Metrics.MaxAbs), max(row.MaxRel, d.Metrics.MaxRel)
+		}
+		switch {
+		case d.Equal():
+		case d.Why != "" && row.Why == "":
+			row.Why = fmt.Sprintf("row %d: %s", k, d.Why)
+		case len(row.Differ) == 0 || row.Differ[len(row.Differ)-1] != k:
+			row.Differ = append(row.Differ, k)
+		}
+	}
+	if d, ok := leading(p); p.ranked && (!ok || d != c.batch) {
+		for _, d := range CompareValues(want[0], got, c.o.Tolerance) {
+			tell(0, d)
+		}
+		return
+	}
+	if got.Kind != onnxpb.KindTensor || len(got.Array.Dims) == 0 || got.Array.Dims[0] != batch {
+		row.Why = fmt.Sprintf("axis 0 has not one element for each of the %d rows", batch)
+		return
+	}
+	for k := range batch {
+		ref := want[k/c.step]
+		if ref.Kind != onnxpb.KindTensor || len(ref.Array.Dims) == 0 || ref.Array.Dims[0] != c.step {
+			row.Why = "axis 0 of the original's output is not the batch"
+			return
+		}
+		a, err := rows(got.Array, k, k+1)
+		if err == nil {
+			var b *onnxpb.Array
+			if b, err = rows(ref.Array, k%c.step, k%c.step+1); err == nil {
+				for _, d := range CompareValues(onnxpb.TensorVal(b), onnxpb.TensorVal(a), c.o.Tolerance) {
+					tell(k, d)
+				}
+			}
+		}
+		if err != nil {
+			row.Why = err.Error()
+			return
+		}
+	}
+}
+
+// WriteText prints a report for people: one line an output and batch.
+func (r *BatchReport) WriteText(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprint(tw, "output\tbatch\tshape\tmax abs\tmax rel\tverdict\n")
+	for _, row := range r.Outputs {
+		fmt.Fprintf(tw, "%s\t%d\t%s\t%s\t%s\t%s\n", row.Output, row.Batch, row.Shape, short(row.MaxAbs), short(row.MaxRel), verdict(row.Equal))
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for _, row := range r.Outputs {
+		switch {
+		case row.Why != "":
+			fmt.Fprintf(w, "%s at batch %d: %s\n", row.Output, row.Batch, row.Why)
+		case !row.Equal:
+			fmt.Fprintf(w, "%s at batch %d: rows %v are not what the original computes of them\n", row.Output, row.Batch, row.Differ)
+		}
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(w, "note: %s\n", n)
+	}
+	answer := "every row is what the original computes of it"
+	if !r.Equal {
+		answer = "rows differ"
+	}
+	_, err := fmt.Fprintf(w, "%s: |got - want| <= %s + %s*|want|; seed %d; %s %s\n", answer, short(Number(r.Tolerance.Abs)), short(Number(r.Tolerance.Rel)), r.Seed,
+		r.Engine.Name, r.Engine.Version)
+	return err
+}
