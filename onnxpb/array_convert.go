@@ -123,9 +123,9 @@ func (a *Array) Int64s() ([]int64, error) {
 	return nil, Errorf(Unfit, "elements of %s are no integers", TypeName(a.Type))
 }
 
-// ArrayFromFloat64s returns an array of a type of number whose elements are the nearest to v, ties to even; what passes the range of float16,
-// bfloat16 and float32 becomes infinite, what passes that of the smaller floats saturates as by the operator Cast with saturate=1. Integers: a value that is no
-// number or rounds to one outside the type's range is an error. Bool: 0 is false, all else (NaN too) true. Strings and complex numbers are an error.
+// ArrayFromFloat64s returns an array of a type of number whose elements are the nearest to v, ties to even (those of float8e8m0 upwards, and what it cannot hold,
+// zero and below, becomes its smallest); what passes the range of float16, bfloat16 and float32 becomes infinite, what passes that of the smaller floats
+// saturates as by the operator Cast with saturate=1. Integers: a value that is no number or rounds to one outside the type's range is an error. Bool: 0 is false, all else (NaN too) true. Strings and complex numbers are an error.
 func ArrayFromFloat64s(t TensorProto_DataType, dims []int64, v []float64) (*Array, error) {
 	n, err := checkType(t, dims)
 	if err != nil {

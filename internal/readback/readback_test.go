@@ -10,66 +10,100 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"onnxtool/internal/corpus"
 	"onnxtool/onnxpb"
 )
 
 const testModels = "/usr/share/libonnx-testdata/data"
 
-func TestCorpus(t *testing.T) {
+// survey counts what became of models.
+type survey struct {
+	models, compared, withTensors int
+	limits, tensorLimits          map[string][]string // names of models, by reason
+}
+
+// hold writes a model anew, lets the second reader read that, and compares.
+func (s *survey) hold(t *testing.T, name, path string) {
+	t.Helper()
+	s.models++
+	f, err := onnxpb.Open(path)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	written, err := onnxpb.Marshal(f.Model)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	rec, err := Read(written)
+	var limit *Limit
+	if errors.As(err, &limit) {
+		s.limits[limit.Reason] = append(s.limits[limit.Reason], name)
+		return
+	}
+	if err == nil {
+		err = Compare(f.Model, rec)
+	}
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+		return
+	}
+	s.compared++
+	if rec.TensorLimit == nil {
+		s.withTensors++
+	} else {
+		s.tensorLimits[rec.TensorLimit.Reason] = append(s.tensorLimits[rec.TensorLimit.Reason], name)
+	}
+}
+
+func newSurvey() *survey {
+	return &survey{limits: map[string][]string{}, tensorLimits: map[string][]string{}}
+}
+
+// report lists what could not be read and why, and fails where less was compared than there was when this was written.
+func (s *survey) report(t *testing.T, models, compared, withTensors int) {
+	t.Helper()
+	t.Logf("%d models: %d compared, %d of them with their initializers", s.models, s.compared, s.withTensors)
+	for _, reason := range sorted(s.limits) {
+		t.Logf("not read, because of %s: %d: %s", reason, len(s.limits[reason]), strings.Join(s.limits[reason], " "))
+	}
+	for _, reason := range sorted(s.tensorLimits) {
+		t.Logf("initializers not read, because of %s: %d: %s", reason, len(s.tensorLimits[reason]), strings.Join(s.tensorLimits[reason], " "))
+	}
+	if s.models < models || s.compared < compared || s.withTensors < withTensors {
+		t.Errorf("want %d models, %d compared, %d with their initializers", models, compared, withTensors)
+	}
+}
+
+func TestDebianModels(t *testing.T) {
 	if _, err := os.Stat(testModels); err != nil {
 		t.Skip("the package libonnx-testdata is not installed: " + err.Error())
 	}
-	models, compared, tensors := 0, 0, 0
-	limits, tensorLimits := map[string][]string{}, map[string][]string{}
+	s := newSurvey()
 	err := filepath.WalkDir(testModels, func(path string, d os.DirEntry, err error) error {
-		if err != nil || filepath.Ext(path) != ".onnx" {
-			return err
+		if err == nil && filepath.Ext(path) == ".onnx" {
+			s.hold(t, strings.TrimPrefix(filepath.Dir(path), testModels+"/"), path)
 		}
-		models++
-		name := strings.TrimPrefix(filepath.Dir(path), testModels+"/")
-		f, err := onnxpb.Open(path)
-		if err != nil {
-			t.Error(err)
-			return nil
-		}
-		written, err := onnxpb.Marshal(f.Model)
-		if err != nil {
-			t.Error(err)
-			return nil
-		}
-		rec, err := Read(written)
-		var limit *Limit
-		if errors.As(err, &limit) {
-			limits[limit.Reason] = append(limits[limit.Reason], name)
-			return nil
-		}
-		if err == nil {
-			err = Compare(f.Model, rec)
-		}
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			return nil
-		}
-		compared++
-		if rec.TensorLimit == nil {
-			tensors++
-		} else {
-			tensorLimits[rec.TensorLimit.Reason] = append(tensorLimits[rec.TensorLimit.Reason], name)
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d models: %d compared, %d of them with their initializers", models, compared, tensors)
-	for what, l := range map[string]map[string][]string{"not read": limits, "initializers not read": tensorLimits} {
-		for _, reason := range sorted(l) {
-			t.Logf("%s, because of %s: %d: %s", what, reason, len(l[reason]), strings.Join(l[reason], " "))
+	s.report(t, 1072, 1049, 1009)
+}
+
+func TestModelsOfONNX122(t *testing.T) {
+	s := newSurvey()
+	for _, c := range corpus.Cases(t) {
+		if strings.HasPrefix(c.Suite, "1.22/") {
+			s.hold(t, c.ID(), c.Model)
 		}
 	}
-	if models < 1072 || compared < 1049 || tensors < 1009 {
-		t.Error("fewer than there were")
+	if s.models == 0 {
+		t.Skip("the test models of ONNX 1.22 are not on this machine")
 	}
+	s.report(t, 1914, 1861, 1589)
 }
 
 func sorted(m map[string][]string) []string {
