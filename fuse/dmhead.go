@@ -29,6 +29,13 @@ const (
 	ExposeSource = "source" // source int64 [N,1]: who answered, 0 the front and 1 the rear (see Gate)
 )
 
+// The names of what can be exposed.
+const (
+	frontPose  = "front_pose"
+	rearPose   = "rear_pose"
+	sourceName = "source"
+)
+
 // DMHeadOptions say how DMHead joins two models. The zero value is good for models whose outputs tell what they are.
 type DMHeadOptions struct {
 	Gate  string     // Select (the default), Sum or Published
@@ -128,6 +135,9 @@ func (d *dmhead) fill() error {
 	}
 	if o.OutputName == "" {
 		o.OutputName = strings.Join(order[:], "_")
+	}
+	if slices.Contains([]string{o.OutputName, frontPose, rearPose, sourceName}, o.InputName) {
+		return onnxpb.Errorf(onnxpb.Usage, "the input cannot be called %q: an output is", o.InputName)
 	}
 	for i, e := range o.Expose {
 		if e != ExposeFront && e != ExposeRear && e != ExposeSource || slices.Contains(o.Expose[:i], e) {
@@ -294,11 +304,6 @@ func (d *dmhead) graftNorm(s *side) error {
 		return err
 	}
 	name := s.name + "_norm"
-	for _, list := range [][]*onnxpb.NodeProto{norm.Graph.Node} {
-		for _, n := range list {
-			n.Name = proto.String(name + "/" + strings.TrimPrefix(n.GetName(), "normalize/"))
-		}
-	}
 	d.add(name, norm)
 	d.connect = append(d.connect, Connection{End{name, "normalized"}, s.takes})
 	s.takes = End{name, "image"}
@@ -328,9 +333,9 @@ func (d *dmhead) join(front, rear *side) (*onnxpb.ModelProto, error) {
 		Connection{rear.pose, End{"gate", "rear"}})
 	// The inner poses are asked for as outputs to give them their names, and are taken back below where they are not exposed.
 	exposed := map[string]OutputSpec{
-		ExposeFront:  {front.pose, "front_pose"},
-		ExposeRear:   {rear.pose, "rear_pose"},
-		ExposeSource: {End{"gate", "source"}, "source"},
+		ExposeFront:  {front.pose, frontPose},
+		ExposeRear:   {rear.pose, rearPose},
+		ExposeSource: {End{"gate", "source"}, sourceName},
 	}
 	outputs := []OutputSpec{{End{"gate", "pose"}, d.o.OutputName}}
 	names := slices.Clone(d.o.Expose)
@@ -347,6 +352,9 @@ func (d *dmhead) join(front, rear *side) (*onnxpb.ModelProto, error) {
 		return nil, err
 	}
 	d.report.Merge(r)
+	if err := d.nameInput(m); err != nil {
+		return nil, err
+	}
 	given := func(spec OutputSpec) string { return m.Graph.Output[slices.Index(outputs, spec)].GetName() }
 	d.metadata(m, map[string]string{
 		MetadataGate:      d.gate.Rule,
@@ -358,29 +366,48 @@ func (d *dmhead) join(front, rear *side) (*onnxpb.ModelProto, error) {
 	keep := 1 + len(d.o.Expose)
 	m.Graph.ValueInfo = append(m.Graph.ValueInfo, m.Graph.Output[keep:]...)
 	m.Graph.Output = m.Graph.Output[:keep:keep]
-	if err := d.nameInput(m); err != nil {
-		return nil, err
-	}
 	return m, nil
 }
 
-// nameInput gives the one input its name.
+// nameInput gives the one input its name; an inner tensor that has it gets another.
 func (d *dmhead) nameInput(m *onnxpb.ModelProto) error {
+	h, err := headInput(m)
+	if err != nil || h == d.o.InputName {
+		return err
+	}
+	names := surgery.NewNames(m)
+	other := names.Value(d.o.InputName)
+	surgery.MapNames(m, surgery.NameMap{Value: func(s string) string {
+		switch s {
+		case h:
+			return d.o.InputName
+		case d.o.InputName:
+			return other
+		}
+		return s
+	}})
+	d.report.Add("renamed", "input", h, h, d.o.InputName)
+	if other != d.o.InputName {
+		d.report.Add("renamed", "tensor", d.o.InputName, d.o.InputName, other)
+	}
+	return nil
+}
+
+// headInput returns the name of the one input of the whole.
+func headInput(m *onnxpb.ModelProto) (string, error) {
 	constant := map[string]bool{}
 	for _, t := range m.Graph.Initializer {
 		constant[t.GetName()] = true
 	}
+	for _, t := range m.Graph.SparseInitializer {
+		constant[t.GetValues().GetName()] = true
+	}
 	for _, v := range m.Graph.Input {
-		if name := v.GetName(); !constant[name] && name != d.o.InputName {
-			r, err := surgery.Rename(m, []surgery.RenameRule{{Kind: surgery.KindInput, From: name, To: d.o.InputName}})
-			if err != nil {
-				return err
-			}
-			d.report.Merge(r)
-			return nil
+		if !constant[v.GetName()] {
+			return v.GetName(), nil
 		}
 	}
-	return nil
+	return "", onnxpb.Errorf(onnxpb.Unfit, "the joined model has no input")
 }
 
 // metadata sets entries, in the order of their keys.

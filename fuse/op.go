@@ -182,7 +182,7 @@ func checkAttributes(sig *opset.Operator, attrs []*onnxpb.AttributeProto) error 
 		case given[a.GetName()]:
 			return onnxpb.Errorf(onnxpb.Usage, "attribute %q is given twice", a.GetName())
 		case known.ProtoType() != a.GetType():
-			return onnxpb.Errorf(onnxpb.Usage, "attribute %q of %s is a %s", a.GetName(), sig.Name, known.Type)
+			return onnxpb.Errorf(onnxpb.Usage, "attribute %q of %s is of the type %s", a.GetName(), sig.Name, known.Type)
 		}
 		given[a.GetName()] = true
 	}

@@ -22,12 +22,12 @@ func Rotation6D(o PartOptions) (*onnxpb.ModelProto, error) {
 }
 
 func (p *part) writeRotation6D(six, value string) {
-	x := p.unit("x", p.columns("a1", six, 0, 1, 2))
-	z := p.unit("z", p.cross("x_cross_a2", x, p.columns("a2", six, 3, 4, 5)))
-	y := p.cross("y", z, x)
+	x := p.unit("axis_x", p.columns("a1", six, 0, 1, 2))
+	z := p.unit("axis_z", p.cross("x_cross_a2", x, p.columns("a2", six, 3, 4, 5)))
+	y := p.cross("axis_y", z, x)
 	var columns []string
-	for _, v := range []struct{ name, value string }{{"x", x}, {"y", y}, {"z", z}} {
-		columns = append(columns, p.unsqueeze(v.name+"_column", v.value, 2))
+	for i, v := range []string{x, y, z} {
+		columns = append(columns, p.unsqueeze("column_"+string("xyz"[i]), v, 2))
 	}
 	p.write(value, "Concat", columns, onnxpb.Int("axis", 2))
 }
