@@ -158,9 +158,9 @@ func TestFailedWriteLeavesTheOldFile(t *testing.T) {
 		}
 		cmd := exec.Command(sh, "-c", `trap "" XFSZ; ulimit -f 16; exec "$0" -test.run '^TestFailedWriteLeavesTheOldFile$' -test.v`, exe)
 		cmd.Env = append(os.Environ(), "ONNXTOOL_TEST_WRITE="+path)
-		out, err := cmd.CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "m.onnx: cannot be written: file too large") {
-			t.Fatalf("%v\n%s", err, out)
+		out, _ := cmd.CombinedOutput() // with -cover it fails at its end: the limit is on the coverage data too
+		if !strings.Contains(string(out), "m.onnx: cannot be written: file too large") {
+			t.Fatalf("%s", out)
 		}
 		if got := listing(t, dir); !reflect.DeepEqual(got, want) {
 			t.Errorf("left: %v, want %v", got, want)
