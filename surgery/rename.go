@@ -352,10 +352,18 @@ func collision(what string, a, b *definition) error {
 		a, b = b, a
 		fallthrough
 	case !b.renamed():
-		return &onnxpb.Error{Msg: fmt.Sprintf("%s %q cannot be called %q: there is a %s of that name already", a.what, a.name, a.to, b.what),
+		return &onnxpb.Error{Msg: fmt.Sprintf("%s %q cannot be called %q: %s has that name already", a.what, a.name, a.to, article(b.what)),
 			Hint: "choose another name, or rename that one too"}
 	}
 	return &onnxpb.Error{Msg: fmt.Sprintf("%s %q and %q would both be called %q", what, a.name, b.name, a.to), Hint: "give each a name of its own"}
+}
+
+// article puts a or an before a word.
+func article(word string) string {
+	if strings.ContainsAny(word[:1], "aeio") {
+		return "an " + word
+	}
+	return "a " + word
 }
 
 // renameFlat renames names that stand in one namespace, whatever the scope; what tells which they are.
