@@ -229,7 +229,7 @@ func TestMergeNamesTheCommandLineReads(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ text, want, err string }{
-		{text: "odd:a,two:out=y", want: "odd:a as | two:out as y"},
+		{text: "odd:a,two:out=y", want: "odd:a as  | two:out as y"},
 		{text: "odd:a=c", want: "odd:a as c"},
 		{text: "odd:p,q", want: "odd:p,q as "},
 		{text: "odd:p,q=z", want: "odd:p,q as z"},
