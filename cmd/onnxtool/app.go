@@ -58,6 +58,9 @@ func commands() []*cli.Command {
 		renameCommand(),
 		extractCommand(),
 		mergeCommand(),
+		partCommand(),
+		opCommand(),
+		dmheadCommand(),
 		tidyCommand(),
 		verifyCommand(),
 	}
