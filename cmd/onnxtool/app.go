@@ -63,6 +63,7 @@ func commands() []*cli.Command {
 		dmheadCommand(),
 		tidyCommand(),
 		verifyCommand(),
+		doctorCommand(),
 	}
 }
 

@@ -42,7 +42,7 @@ func Default() (*Engine, error) {
 // Engine: the file is no library, it is too old or too new, or this process has loaded another.
 func NewEngine(lib *Library) (*Engine, error) {
 	if lib == nil || lib.Path == "" {
-		return nil, &onnxpb.Error{Kind: onnxpb.Engine, Msg: "there is no ONNX Runtime library", Hint: noLibraryHint}
+		return nil, &onnxpb.Error{Kind: onnxpb.Engine, Msg: "there is no ONNX Runtime library", Hint: Advice}
 	}
 	real, err := filepath.EvalSymlinks(lib.Path)
 	if err != nil {

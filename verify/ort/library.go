@@ -50,9 +50,9 @@ func Platform() string {
 	return system + "-" + arch
 }
 
-// noLibraryHint says what to do where there is no library.
-const noLibraryHint = "run internal/setup/fetch-ort.sh (make setup does) or install Python's onnxruntime package, version " + MinVersion +
-	" or newer; or name the library with --ort-lib FILE or " + EnvLibrary + "; see onnxtool doctor"
+// Advice says what to do where there is no library.
+const Advice = "run make setup in onnxtool's source, or pip install 'onnxruntime>=" + MinVersion + "', or download ONNX Runtime " + PinnedVersion +
+	" and name its library with --ort-lib FILE or " + EnvLibrary
 
 // Find looks for ONNX Runtime's shared library: explicit (the value of --ort-lib) if it is not empty, then the file or directory that
 // ONNXRUNTIME_LIB names, beside this program, in the cache (ONNXTOOL_CACHE, .cache in the working directory and in the program's, and in the
@@ -75,7 +75,7 @@ func Find(explicit string) (*Library, error) {
 			}
 		}
 	}
-	return &Library{Tried: f.tried}, &onnxpb.Error{Kind: onnxpb.Engine, Msg: "ONNX Runtime's library was not found", Hint: noLibraryHint}
+	return &Library{Tried: f.tried}, &onnxpb.Error{Kind: onnxpb.Engine, Msg: "ONNX Runtime's library was not found", Hint: Advice}
 }
 
 // place is one kind of directories to look into.
