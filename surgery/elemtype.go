@@ -47,6 +47,9 @@ func (e *elemTypes) find(name string) *onnxpb.TypeProto {
 	if t, ok := typeByAttribute(n, at); ok {
 		return t
 	}
+	if likeInput[n.GetOpType()] && onnxpb.NormalDomain(n.GetDomain()) == "" && len(n.GetInput()) > 0 {
+		return e.of(n.GetInput()[0])
+	}
 	version := e.index.Model.OpsetVersion(n.GetDomain())
 	op, ok := opset.Lookup(n.GetDomain(), n.GetOpType(), version)
 	if !ok {
@@ -74,6 +77,9 @@ func (e *elemTypes) find(name string) *onnxpb.TypeProto {
 
 // sameTypes are the operators whose many outputs all have the type of their input.
 var sameTypes = map[string]bool{"Split": true}
+
+// likeInput are the operators whose output has the type of their input unless an attribute says otherwise.
+var likeInput = map[string]bool{"EyeLike": true, "RandomNormalLike": true, "RandomUniformLike": true, "Bernoulli": true}
 
 // formalAt returns the formal input or output that the one at an index is.
 func formalAt(list []opset.Formal, i int) (opset.Formal, bool) {
@@ -111,7 +117,7 @@ func typeByAttribute(n *onnxpb.NodeProto, output int) (*onnxpb.TypeProto, bool) 
 		return typeOf("output_datatype", onnxpb.TensorProto_FLOAT)
 	case "EyeLike", "RandomNormalLike", "RandomUniformLike", "Bernoulli":
 		if n.Attr("dtype") == nil {
-			return nil, false // that of the input
+			return nil, false // see likeInput
 		}
 		return typeOf("dtype", onnxpb.TensorProto_UNDEFINED)
 	case "QuantizeLinear", "DequantizeLinear":

@@ -2,6 +2,7 @@ package surgery
 
 import (
 	"container/heap"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -157,16 +158,21 @@ func (s *sorter) cycle(where string) error {
 		seen[start] = true
 		start = from[start]
 	}
-	// The walk went from reader to producer: turn it round, so that the message reads along the data.
-	var names []string
-	for i := start; ; {
-		names = append(names, strconv.Quote(s.nodes[i].Label()))
-		if i = from[i]; i == start {
-			break
+	// The walk went from reader to producer: turn it round, so that the message reads along the data, and begin with the node that stands first.
+	var on []int
+	first := 0
+	for i := start; len(on) == 0 || i != start; i = from[i] {
+		on = append(on, i)
+	}
+	slices.Reverse(on)
+	for at, i := range on {
+		if i < on[first] {
+			first = at
 		}
 	}
-	for a, b := 0, len(names)-1; a < b; a, b = a+1, b-1 {
-		names[a], names[b] = names[b], names[a]
+	var names []string
+	for at := range on {
+		names = append(names, strconv.Quote(s.nodes[on[(first+at)%len(on)]].Label()))
 	}
 	const most = 12
 	if len(names) > most {

@@ -13,17 +13,26 @@ import (
 
 // meaning writes down what a graph computes: for every output a hash of the expression of operators, attributes, constants and inputs behind it. It knows names only
 // as the ties between nodes, and is found by recursion from the outputs, so that neither names nor the order of nodes matter to it, nor what is not needed. The
-// inputs are told apart by what leaf returns for their names.
+// inputs are told apart by what leaf returns for their names; it is called for those that are needed only.
 func meaning(m *onnxpb.ModelProto, leaf func(string) string) []string {
+	return meaningOf(m, outputNames(m.GetGraph()), nil, leaf)
+}
+
+// meaningOf is meaning for any values of the main graph, with some of its values taken for inputs.
+func meaningOf(m *onnxpb.ModelProto, values, given []string, leaf func(string) string) []string {
 	functions := map[functionID]*onnxpb.FunctionProto{}
 	for _, f := range m.GetFunctions() {
 		functions[functionOf(f)] = f
 	}
 	s := &symbolic{functions: functions}
 	e := s.scope(nil, m.GetGraph(), func(i int, name string) string { return "input " + leaf(name) })
+	for _, name := range given {
+		delete(e.known, name)
+		e.made[name] = func() string { return "input " + leaf(name) }
+	}
 	var out []string
-	for _, o := range m.GetGraph().GetOutput() {
-		out = append(out, e.value(o.GetName()))
+	for _, name := range values {
+		out = append(out, e.value(name))
 	}
 	return out
 }
@@ -46,7 +55,7 @@ func hashOf(parts ...any) string {
 func (s *symbolic) scope(parent *symbolicScope, g *onnxpb.GraphProto, input func(int, string) string) *symbolicScope {
 	e := &symbolicScope{s: s, parent: parent, known: map[string]string{}, made: map[string]func() string{}}
 	for i, v := range g.GetInput() {
-		e.known[v.GetName()] = input(i, v.GetName())
+		e.made[v.GetName()] = func() string { return input(i, v.GetName()) }
 	}
 	for _, t := range g.GetInitializer() {
 		c := proto.Clone(t).(*onnxpb.TensorProto)
