@@ -64,7 +64,7 @@ if [ -z "${FRONT:-}${REAR:-}" ]; then
   run op Concat --attr axis=1 --opset 13 --input yaw:float32:[N,1] --input roll:float32:[N,1] --input pitch:float32:[N,1] --output-name pose -o "$w/concat.onnx"
   run merge whenet="$w/whenet_norm.onnx" y="$w/bins120.onnx" r="$w/bins66.onnx" p="$w/bins66.onnx" "$w/concat.onnx" \
     --connect whenet:yaw=y:logits --connect whenet:roll=r:logits --connect whenet:pitch=p:logits \
-    --connect y:degrees=concat:yaw --connect r:degrees=concat:roll --connect p:degrees=concat:pitch \
+    --connect y:angle=concat:yaw --connect r:angle=concat:roll --connect p:angle=concat:pitch \
     --outputs concat:pose=rear_pose --same-dims N -o "$w/rear.onnx"
   # The masks, both judged by the rear model's yaw, and their sum.
   run part front-mask --limit "$limit" --judge "${opset[@]}" -o "$w/front_mask.onnx"
@@ -73,7 +73,7 @@ if [ -z "${FRONT:-}${REAR:-}" ]; then
   run op Add --opset 13 --input a:float32:[N,3] --input b:float32:[N,3] --output-name sum -o "$w/add.onnx"
   run merge "$w/front.onnx" "$w/rear.onnx" "$w/front_mask.onnx" "$w/rear_mask.onnx" "$w/judge.onnx" "$w/add.onnx" \
     --connect front:input=rear:image --connect front:front_pose=front_mask:pose --connect rear:rear_pose=rear_mask:pose \
-    --connect rear:rear_pose=judge:columns --connect judge:ordered=front_mask:judge --connect judge:ordered=rear_mask:judge \
+    --connect rear:rear_pose=judge:pose --connect judge:reordered=front_mask:judge --connect judge:reordered=rear_mask:judge \
     --connect front_mask:masked=add:a --connect rear_mask:masked=add:b --outputs add:sum --same-dims N -o "$w/joined.onnx"
   run rename "$w/joined.onnx" --output sum=yaw_roll_pitch -o "$w/dmhead.onnx"
 

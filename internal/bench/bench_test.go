@@ -1,0 +1,197 @@
+// Package bench measures onnxtool against what else could be done with the same bytes: a plain copy of the file, and Python's onnx. Speed is measured here and
+// asserted nowhere: run make bench. Metrics named x-cp and x-python are ratios within one run: the time taken divided by that of
+// the other, so less is better.
+package bench
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"onnxtool/examples/dmhead/standin"
+	"onnxtool/fuse"
+	"onnxtool/onnxpb"
+	"onnxtool/opset"
+	"onnxtool/surgery"
+)
+
+// models writes the stand-ins of the flagship build, 157 MB and 17 MB.
+func models(b *testing.B) (six, whenet string) {
+	b.Helper()
+	dir := b.TempDir()
+	six, whenet = filepath.Join(dir, "six.onnx"), filepath.Join(dir, "whenet.onnx")
+	save(b, standin.SixDRepNet(standin.B1g2, 1), six)
+	save(b, standin.WHENet(standin.B0, 2), whenet)
+	return six, whenet
+}
+
+func save(b *testing.B, m *onnxpb.ModelProto, path string) {
+	b.Helper()
+	if err := onnxpb.Save(m, path, onnxpb.SaveOptions{}); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func open(b *testing.B, path string) *onnxpb.ModelProto {
+	b.Helper()
+	f, err := onnxpb.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return f.Model
+}
+
+// compare runs ours b.N times and reports its time as a ratio of a plain copy of the file, and of a Python program where Python's onnx is
+// installed. Each is run once before it is measured.
+func compare(b *testing.B, from, python string, ours func(out string)) {
+	b.Helper()
+	out := filepath.Join(b.TempDir(), "out.onnx")
+	copyFile(b, from, out)
+	start := time.Now()
+	copyFile(b, from, out)
+	cp := time.Since(start)
+	ours(out)
+	b.ResetTimer()
+	start = time.Now()
+	for range b.N {
+		ours(out)
+	}
+	mine := time.Since(start) / time.Duration(b.N)
+	b.StopTimer()
+	b.ReportMetric(mine.Seconds()/cp.Seconds(), "x-cp")
+	if t, ok := runPython(python, from, out); ok {
+		b.ReportMetric(mine.Seconds()/t.Seconds(), "x-python")
+	}
+}
+
+func copyFile(b *testing.B, from, to string) {
+	b.Helper()
+	src, err := os.Open(from)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer src.Close()
+	dst, err := os.Create(to)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := io.Copy(dst, src); err != nil {
+		b.Fatal(err)
+	}
+	if err := dst.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// runPython times a whole Python process, as that is what its users wait for.
+func runPython(program, from, out string) (time.Duration, bool) {
+	if exec.Command("/usr/bin/python3", "-c", "import onnx").Run() != nil {
+		return 0, false
+	}
+	start := time.Now()
+	err := exec.Command("/usr/bin/python3", "-c", "import onnx,sys\n"+program, from, out).Run()
+	return time.Since(start), err == nil
+}
+
+func BenchmarkRename157MB(b *testing.B) {
+	six, _ := models(b)
+	compare(b, six, "m=onnx.load(sys.argv[1])\nm.graph.input[0].name='x'\nm.graph.node[0].input[0]='x'\nonnx.save(m,sys.argv[2])", func(out string) {
+		m := open(b, six)
+		if _, err := surgery.Rename(m, []surgery.RenameRule{{Kind: surgery.KindInput, From: "input", To: "x"}}); err != nil {
+			b.Fatal(err)
+		}
+		save(b, m, out)
+	})
+}
+
+func BenchmarkSetBatch157MB(b *testing.B) {
+	six, _ := models(b)
+	compare(b, six, "m=onnx.load(sys.argv[1])\nm.graph.input[0].type.tensor_type.shape.dim[0].dim_param='N'\nonnx.save(m,sys.argv[2])", func(out string) {
+		m := open(b, six)
+		if _, err := surgery.SetBatch(m, onnxpb.Symbol("N")); err != nil {
+			b.Fatal(err)
+		}
+		save(b, m, out)
+	})
+}
+
+func BenchmarkDMHead174MB(b *testing.B) {
+	six, whenet := models(b)
+	compare(b, six, "m=onnx.load(sys.argv[1])\nonnx.save(m,sys.argv[2])", func(out string) {
+		m, _, err := fuse.DMHead(fuse.Input{Model: open(b, six)}, fuse.Input{Model: open(b, whenet)}, fuse.DMHeadOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		save(b, m, out)
+	})
+}
+
+// BenchmarkGraph shows how the edits grow with the nodes of a chain, without any file.
+func BenchmarkGraph(b *testing.B) {
+	edits := []struct {
+		name string
+		run  func(m *onnxpb.ModelProto) error
+	}{
+		{"check", func(m *onnxpb.ModelProto) error {
+			if f := opset.Check(m, opset.CheckOptions{}); len(f) > 0 {
+				return fmt.Errorf("%s", f[0])
+			}
+			return nil
+		}},
+		{"rename", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.Rename(m, []surgery.RenameRule{{Kind: surgery.KindTensor, From: "re:t(.*)", To: "u$1"}})
+			return err
+		}},
+		{"sort", func(m *onnxpb.ModelProto) error { _, err := surgery.Sort(m); return err }},
+		{"tidy", func(m *onnxpb.ModelProto) error { _, err := surgery.Tidy(m); return err }},
+		{"extract", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.Extract(m, nil, []string{fmt.Sprintf("t%d", len(m.Graph.Node)/2)})
+			return err
+		}},
+		{"setbatch", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.SetBatch(m, onnxpb.Symbol("batch"))
+			return err
+		}},
+		{"merge", func(m *onnxpb.ModelProto) error {
+			_, _, err := fuse.Merge([]fuse.Input{{Name: "a", Model: m}, {Name: "b", Model: m}}, fuse.MergeOptions{
+				Connect: []fuse.Connection{{From: fuse.End{Model: "a", Tensor: m.Graph.Output[0].GetName()}, To: fuse.End{Model: "b", Tensor: "t0"}}}})
+			return err
+		}},
+	}
+	for _, nodes := range []int{1_000, 10_000, 100_000} {
+		base := chain(nodes)
+		for _, e := range edits {
+			b.Run(fmt.Sprintf("%s/%d", e.name, nodes), func(b *testing.B) {
+				for range b.N {
+					b.StopTimer()
+					m := onnxpb.Clone(base)
+					b.StartTimer()
+					if err := e.run(m); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(nodes), "ns/node")
+			})
+		}
+	}
+}
+
+// chain is a graph of so many Add nodes, each of which adds the tensor before it to itself.
+func chain(nodes int) *onnxpb.ModelProto {
+	dims := []onnxpb.Dim{onnxpb.Symbol("N"), onnxpb.Number(4)}
+	g := &onnxpb.GraphProto{Name: proto.String("chain"), Input: []*onnxpb.ValueInfoProto{onnxpb.TensorValue("t0", onnxpb.TensorProto_FLOAT, dims)}}
+	last := "t0"
+	for i := range nodes {
+		next := fmt.Sprintf("t%d", i+1)
+		g.Node = append(g.Node, onnxpb.Node("Add", fmt.Sprintf("add_%d", i), []string{last, last}, []string{next}))
+		last = next
+	}
+	g.Output = []*onnxpb.ValueInfoProto{onnxpb.TensorValue(last, onnxpb.TensorProto_FLOAT, dims)}
+	return &onnxpb.ModelProto{IrVersion: proto.Int64(8), OpsetImport: []*onnxpb.OperatorSetIdProto{onnxpb.Opset("", 17)}, Graph: g}
+}
