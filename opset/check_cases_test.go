@@ -44,7 +44,7 @@ var modelCases = []faultCase{
 		for i := 2; i <= MaxDepth; i++ {
 			path += "/i" + itoa(int64(i)) + "/then_branch"
 		}
-		f := one(FaultTooDeep, path, "i"+itoa(MaxDepth+1), "", "more than 100 deep")[0]
+		f := one(FaultTooDeep, path, "i"+itoa(MaxDepth+1), "", "more than 32 deep")[0]
 		return []Fault{f, f} // both branches
 	}()},
 	{"nested as deep as allowed", func(m *onnxpb.ModelProto) { add(m, nestedIf(MaxDepth)) }, nil},
