@@ -116,6 +116,12 @@ func (e *symbolicScope) node(n *onnxpb.NodeProto, output int) string {
 	}
 	parts = append(parts, args)
 	for _, a := range n.GetAttribute() {
+		if n.GetOpType() == "Gradient" { // its attributes name values
+			for _, name := range append(a.GetStrings(), a.GetS()) {
+				parts = append(parts, a.GetName(), e.value(string(name)))
+			}
+			continue
+		}
 		if a.G == nil {
 			c := proto.Clone(a).(*onnxpb.AttributeProto)
 			b, _ := proto.MarshalOptions{Deterministic: true}.Marshal(c)
