@@ -66,6 +66,25 @@ func (s *headSearch) family() []*headImage {
 	return list
 }
 
+// patches makes an image of 5 by 5 colours at random that run into each other.
+func (s *headSearch) patches() *headImage {
+	const n = 5
+	_, channels := s.layout()
+	r := s.h.pixels
+	grid := make([]float64, channels*n*n)
+	for i := range grid {
+		grid[i] = r.Lo + (r.Hi-r.Lo)*s.rng.Float64()
+	}
+	return s.draw(func(c int, x, y float64) float64 {
+		i, fx := math.Modf(x * (n - 1))
+		j, fy := math.Modf(y * (n - 1))
+		at := func(i, j float64) float64 {
+			return grid[(c*n+int(math.Min(j, n-1)))*n+int(math.Min(i, n-1))]
+		}
+		return (1-fy)*((1-fx)*at(i, j)+fx*at(i+1, j)) + fy*((1-fx)*at(i, j+1)+fx*at(i+1, j+1))
+	})
+}
+
 // layout tells where the channels are: dimension 1 of the input, or the last where only that has 3 or 1.
 func (s *headSearch) layout() (axis, channels int) {
 	tail := s.h.tail

@@ -14,7 +14,7 @@ import (
 const (
 	halvings     = 24 // of a line between two images: to about 1e-7 of its length, as near as float32 pixels go
 	pairsTried   = 4  // lines for each side of the circle
-	climbRounds  = 8  // rounds of mixtures for a side that no image of the family reaches
+	climbRounds  = 32 // rounds of mixtures for a side that no image of the family reaches
 	climbImages  = 8  // of each round
 	nearDegrees  = 1  // what counts as the neighbourhood of the limit
 	closeDegrees = 0.01
@@ -103,12 +103,15 @@ func (s *headSearch) climb(m *original, score func(yaw float64) float64) error {
 		var fresh []*headImage
 		for i := 0; i < climbImages; i++ {
 			best, other := ranked[s.rng.IntN(min(3, len(ranked)))], ranked[s.rng.IntN(len(ranked))]
-			// Half of them away from the other image, half towards it.
-			t := s.rng.Float64()
-			if i%2 == 0 {
-				t = -1.5 * t
+			// Some towards another image, some away from it, most towards a pattern of a few coarse patches.
+			switch t := s.rng.Float64(); i % 4 {
+			case 0:
+				fresh = append(fresh, s.mix(best, other, t))
+			case 1:
+				fresh = append(fresh, s.mix(best, other, -1.5*t))
+			default:
+				fresh = append(fresh, s.mix(best, s.patches(), t*t))
 			}
-			fresh = append(fresh, s.mix(best, other, t))
 		}
 		if err := m.run(s.h, fresh); err != nil {
 			return err

@@ -303,8 +303,8 @@ func (c *cosine) value() float64 {
 	case c.wSum == 0 || c.gSum == 0:
 		return 0
 	}
-	// Rounding may carry the quotient past 1.
-	return max(-1, min(1, c.dot/(math.Sqrt(c.wSum)*math.Sqrt(c.gSum))))
+	// The root of the product, not the product of the roots: of a vector with itself it is 1 exactly. Rounding may carry the quotient past 1.
+	return max(-1, min(1, c.dot/math.Sqrt(c.wSum*c.gSum)))
 }
 
 func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
