@@ -218,7 +218,7 @@ func (d *dmhead) agree(front, rear *side) error {
 
 // add takes a model into the merge.
 func (d *dmhead) add(name string, m *onnxpb.ModelProto) {
-	m.DocString = nil // the whole has one of its own
+	m.DocString, m.ProducerName = nil, nil // the whole has its own
 	d.models = append(d.models, Input{Name: name, Model: m})
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"onnxtool/fuse"
 	"onnxtool/onnxpb"
+	"onnxtool/surgery"
+	"onnxtool/verify"
 )
 
 func dmheadCommand() *cli.Command {
@@ -24,7 +26,7 @@ func dmheadCommand() *cli.Command {
 			&cli.StringFlag{Name: "front", Usage: "`MODEL` that answers for heads seen from the front"},
 			&cli.StringFlag{Name: "rear", Usage: "`MODEL` that answers for all others"},
 			&cli.StringFlag{Name: "gate", Value: fuse.Select, Usage: "`RULE` that chooses: " + strings.Join(fuse.Rules(), ", ")},
-			&cli.Float64Flag{Name: "limit", Usage: "yaw in `DEGREES` up to which the front answers (default 75, for the gate published 90)", DefaultText: "75"},
+			&cli.Float64Flag{Name: "limit", Usage: "yaw in `DEGREES` up to which the front answers", DefaultText: "75, for the gate published 90"},
 			&cli.StringFlag{Name: "batch", Value: "N", Usage: "first `DIM` of input and output: a symbol or a number"},
 			&cli.StringFlag{Name: "order", Value: fuse.DefaultOrder, Usage: "the `COLUMNS` of the output"},
 			&cli.StringFlag{Name: "front-order", Usage: "what the `COLUMNS` (or logit outputs) of the front model are, where their names do not tell"},
@@ -38,6 +40,8 @@ func dmheadCommand() *cli.Command {
 			&cli.StringFlag{Name: "input-name", Value: "input", Usage: "`NAME` of the input"},
 			&cli.StringFlag{Name: "output-name", Usage: "`NAME` of the output", DefaultText: "yaw_roll_pitch, or what --order makes of it"},
 			&cli.StringFlag{Name: "expose", Usage: "further outputs, `LIST` of front (front_pose [N,3]), rear (rear_pose [N,3]) and source ([N,1]: 0 front, 1 rear)"},
+			&cli.BoolFlag{Name: "check", Usage: "before writing, run the two models and the result and hold it to them, as onnxtool verify does"},
+			ortFlag(),
 		}, outputFlags()...),
 		Action: runDMHead,
 	}
@@ -49,6 +53,9 @@ func runDMHead(c *cli.Context) error {
 	}
 	if c.String("front") == "" || c.String("rear") == "" {
 		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: "two models are needed", Hint: "give them with --front and --rear"}
+	}
+	if c.String("front") == "-" && c.String("rear") == "-" {
+		return usagef("standard input can be one model only")
 	}
 	out, err := newFile(c)
 	if err != nil {
@@ -74,7 +81,76 @@ func runDMHead(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return saveReported(c, m, out, fuse.ExternalDir([]fuse.Input{f, r}), report)
+	dir := fuse.ExternalDir([]fuse.Input{f, r})
+	if !c.Bool("check") {
+		return saveReported(c, m, out, dir, report)
+	}
+	if !c.Bool("force") {
+		if err := mustPass(m, out, "the result would not be valid (nothing was written)"); err != nil {
+			return err
+		}
+	}
+	checked, err := checkDMHead(c, verify.Source{Model: m, Dir: dir}, source(front, c.String("front")), source(rear, c.String("rear")))
+	if err != nil {
+		return err
+	}
+	if !checked.Holds {
+		if err := printCheck(c, report, checked, out == "-"); err != nil {
+			return err
+		}
+		return answerNo{}
+	}
+	if err := onnxpb.Save(m, out, onnxpb.SaveOptions{SourceDir: dir}); err != nil {
+		return err
+	}
+	return printCheck(c, report, checked, out == "-")
+}
+
+// source is an open model as verify takes it.
+func source(f *onnxpb.File, path string) verify.Source {
+	if path == "-" {
+		path = ""
+	}
+	return verify.Source{Model: f.Model, Dir: f.Dir(), Path: path}
+}
+
+// checkDMHead holds a joined model to the two that it was made of. Gate, limit and order are in its metadata.
+func checkDMHead(c *cli.Context, fused, front, rear verify.Source) (*verify.HeadReport, error) {
+	e, err := engine(c)
+	if err != nil {
+		return nil, err
+	}
+	o := verify.HeadOptions{
+		FrontOrder: c.String("front-order"), RearOrder: c.String("rear-order"),
+		FrontOutputs: splitList(c.String("front-outputs")), RearOutputs: splitList(c.String("rear-outputs")),
+		BinWidth: c.Float64("bin-width"), Circular: c.Bool("circular"),
+	}
+	if o.FrontNorm, err = norm(c, "front-norm"); err != nil {
+		return nil, err
+	}
+	if o.RearNorm, err = norm(c, "rear-norm"); err != nil {
+		return nil, err
+	}
+	return verify.VerifyHead(e, fused, front, rear, o)
+}
+
+// printCheck prints the report of what was built and of what the check found.
+func printCheck(c *cli.Context, built *surgery.Report, checked *verify.HeadReport, modelOnStdout bool) error {
+	w := c.App.Writer
+	if modelOnStdout {
+		w = c.App.ErrWriter
+	}
+	switch {
+	case c.Bool("json"):
+		return printJSON(w, struct {
+			*surgery.Report
+			Check *verify.HeadReport `json:"check"`
+		}{built, checked})
+	case c.Bool("quiet"):
+		return nil
+	}
+	built.Write(w)
+	return checked.WriteText(w)
 }
 
 func dmheadOptions(c *cli.Context) (fuse.DMHeadOptions, error) {

@@ -54,7 +54,7 @@ func partCommand() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.Int64Flag{Name: "opset", Value: fuse.DefaultPartOpset, Usage: "`VERSION` of the default operator set; a part that is to be merged needs that of the model"},
 			&cli.StringFlag{Name: "batch", Value: "N", Usage: "first `DIM` of inputs and outputs: a symbol or a number"},
-			&cli.Float64Flag{Name: "limit", Usage: "yaw in `DEGREES` up to which the front answers (default 75, for the rule published 90)", DefaultText: "75"},
+			&cli.Float64Flag{Name: "limit", Usage: "yaw in `DEGREES` up to which the front answers", DefaultText: "75, for the rule published 90"},
 			&cli.BoolFlag{Name: "judge", Usage: "judge by a yaw [N,1] of its own input instead of the pose's"},
 			&cli.IntFlag{Name: "yaw-column", Usage: "`COLUMN` of the pose that is the yaw", Value: 0},
 			&cli.StringFlag{Name: "rule", Value: fuse.Select, Usage: "gate `RULE`: " + strings.Join(fuse.Rules(), ", ")},
