@@ -246,7 +246,7 @@ func (c *batchCall) mixes(format string, args ...any) error {
 
 // input returns the fact of input i, nil where it is left out.
 func (c *batchCall) input(i int) *batchFact {
-	if i < len(c.in) {
+	if i >= 0 && i < len(c.in) {
 		return c.in[i]
 	}
 	return nil

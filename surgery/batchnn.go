@@ -267,7 +267,7 @@ func (c *batchCall) resize() ([]*batchFact, error) {
 	y := like(x)
 	var list *batchFact
 	bySize := false
-	if s := c.input(sizesAt); sizesAt >= 0 && s != nil && !isEmpty(s) {
+	if s := c.input(sizesAt); s != nil && !isEmpty(s) {
 		list, bySize = s, true
 	} else if s := c.input(scalesAt); s != nil {
 		list = s

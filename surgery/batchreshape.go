@@ -163,7 +163,8 @@ func (c *batchCall) exactAxis(x *batchFact, dims []extent) int {
 }
 
 // mergedAxis finds the axis of a shape made for the old batch that can hold the rows together with what lies beside them; -1 where there is
-// none. An axis at whose sides everything is as it was is the best, then one where the rows come first.
+// none. Where several can, it is a matter of what comes after, and taken as networks are written: features stay in the last axis, and what is behind the
+// rows stays as it was; then an axis where the rows come first. A wrong guess ends in a refusal further on, not in a wrong result.
 func (c *batchCall) mergedAxis(x *batchFact, dims []extent) int {
 	best, bestScore := -1, -1
 	for i := range dims {
@@ -176,6 +177,9 @@ func (c *batchCall) mergedAxis(x *batchFact, dims []extent) int {
 		}
 		score := 0
 		behind := len(dims) - 1 - i
+		if behind > 0 {
+			score += 4
+		}
 		if behind < x.rank() && formatExtents(dims[i+1:]) == formatExtents(x.dims[x.rank()-behind:]) && behind <= x.rank()-1-x.axis {
 			score += 2
 		}

@@ -8,7 +8,9 @@ import (
 
 // SetBatch gives a model another batch: a symbol, such as N, or a number. See SetBatchOf; every input that has axes and no default counts as holding
 // the batch in axis 0.
-func SetBatch(m *onnxpb.ModelProto, batch onnxpb.Dim) (*Report, error) { return SetBatchOf(m, batch, nil) }
+func SetBatch(m *onnxpb.ModelProto, batch onnxpb.Dim) (*Report, error) {
+	return SetBatchOf(m, batch, nil)
+}
 
 // SetBatchOf gives a model another batch, which lies in axis 0 of the inputs that are named (of all that have axes and no default, where none is
 // named).

@@ -12,8 +12,8 @@ import (
 type BatchOptions struct {
 	// Inputs are the inputs whose axis 0 is the batch; none: all that have axes and no default.
 	Inputs []string
-	// Tolerance is how far an element may lie from its own row's; the zero Tolerance is DefaultTolerance, as kernels add up in another
-	// order at another batch.
+	// Tolerance is how far an element may lie from its own row's. The zero Tolerance is DefaultTolerance, as kernels add up in another
+	// order at another batch, and for the types of 16 bits a few of their own steps.
 	Tolerance Tolerance
 	// Dims give numbers to other free dimensions of the inputs, by symbol or as NAME[axis].
 	Dims map[string]int64
@@ -53,11 +53,12 @@ type BatchRow struct {
 // Where the changed model's batch is a number, only that batch can be run, whatever is asked. That rows differ is no error but the report's
 // answer; an engine that does not run the changed model at some batch is one (kind Engine).
 func CheckBatch(e Engine, original, changed Source, batches []int64, seed uint64, o BatchOptions) (*BatchReport, error) {
-	if o.Tolerance == (Tolerance{}) {
+	byType := o.Tolerance == (Tolerance{})
+	if byType {
 		o.Tolerance = DefaultTolerance
 	}
 	r := &BatchReport{Equal: true, Seed: seed, Tolerance: o.Tolerance, Engine: EngineInfo{"ONNX Runtime", e.Version()}}
-	c := &batchCheck{o: o, report: r, original: inputsOf(original.Model), carries: map[string]bool{}, step: 1}
+	c := &batchCheck{o: o, report: r, original: inputsOf(original.Model), carries: map[string]bool{}, step: 1, byType: byType}
 	if err := c.findBatch(changed.Model); err != nil {
 		return nil, err
 	}
@@ -107,6 +108,7 @@ func CheckBatch(e Engine, original, changed Source, batches []int64, seed uint64
 
 type batchCheck struct {
 	o        BatchOptions
+	byType   bool // whether the tolerance follows the element type
 	report   *BatchReport
 	original []port
 	carries  map[string]bool // the inputs whose axis 0 is the batch
@@ -236,6 +238,19 @@ func (c *batchCheck) rowByRow(e Engine, original Source, inputs map[string]*onnx
 	return want, nil
 }
 
+// tolerance is how far an element of an output may lie from its row's.
+func (c *batchCheck) tolerance(p port) Tolerance {
+	if c.byType {
+		switch p.elem {
+		case onnxpb.TensorProto_FLOAT16: // 10 bits
+			return Tolerance{Abs: 1e-3, Rel: 4e-3}
+		case onnxpb.TensorProto_BFLOAT16: // 7 bits
+			return Tolerance{Abs: 1e-2, Rel: 3e-2}
+		}
+	}
+	return c.o.Tolerance
+}
+
 // compare holds an output of the changed model to the runs of the original.
 func (c *batchCheck) compare(p port, batch int64, want []*onnxpb.Value, got *onnxpb.Value) {
 	row := BatchRow{Output: p.name, Batch: batch}
@@ -264,7 +279,7 @@ func (c *batchCheck) compare(p port, batch int64, want []*onnxpb.Value, got *onn
 		}
 	}
 	if d, ok := leading(p); p.ranked && (!ok || d != c.batch) {
-		for _, d := range CompareValues(want[0], got, c.o.Tolerance) {
+		for _, d := range CompareValues(want[0], got, c.tolerance(p)) {
 			tell(0, d)
 		}
 		return
@@ -283,7 +298,7 @@ func (c *batchCheck) compare(p port, batch int64, want []*onnxpb.Value, got *onn
 		if err == nil {
 			var b *onnxpb.Array
 			if b, err = rows(ref.Array, k%c.step, k%c.step+1); err == nil {
-				for _, d := range CompareValues(onnxpb.TensorVal(b), onnxpb.TensorVal(a), c.o.Tolerance) {
+				for _, d := range CompareValues(onnxpb.TensorVal(b), onnxpb.TensorVal(a), c.tolerance(p)) {
 					tell(k, d)
 				}
 			}

@@ -1,0 +1,517 @@
+package surgery_test
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"onnxtool/examples/dmhead/standin"
+	"onnxtool/onnxpb"
+	"onnxtool/opset"
+	"onnxtool/surgery"
+	"onnxtool/verify"
+)
+
+const tFloat, tInt64 = onnxpb.TensorProto_FLOAT, onnxpb.TensorProto_INT64
+
+// bm builds a model for tests of the batch: input x, output y.
+type bm struct {
+	opset int64 // 0: 13
+	ir    int64 // 0: 8
+	x, y  []onnxpb.Dim
+	more  []*onnxpb.ValueInfoProto // further inputs
+	infos []*onnxpb.ValueInfoProto
+	inits []*onnxpb.TensorProto
+	nodes []*onnxpb.NodeProto
+}
+
+func (b bm) model() *onnxpb.ModelProto {
+	if b.opset == 0 {
+		b.opset = 13
+	}
+	if b.ir == 0 {
+		b.ir = 8
+	}
+	m := &onnxpb.ModelProto{
+		IrVersion: proto.Int64(b.ir), OpsetImport: []*onnxpb.OperatorSetIdProto{onnxpb.Opset("", b.opset)},
+		Graph: &onnxpb.GraphProto{
+			Name: proto.String("g"), Node: b.nodes, Initializer: b.inits, ValueInfo: b.infos,
+			Input:  append([]*onnxpb.ValueInfoProto{onnxpb.TensorValue("x", tFloat, b.x)}, b.more...),
+			Output: []*onnxpb.ValueInfoProto{onnxpb.TensorValue("y", tFloat, b.y)},
+		},
+	}
+	if b.ir < 4 {
+		for _, t := range b.inits {
+			m.Graph.Input = append(m.Graph.Input, onnxpb.TensorValue(t.GetName(), onnxpb.TensorProto_DataType(t.GetDataType()), onnxpb.Numbers(t.Dims...)))
+		}
+	}
+	return m
+}
+
+// op is a node whose name and output are the same, unless the output is y.
+func op(kind, name, inputs string, attrs ...*onnxpb.AttributeProto) *onnxpb.NodeProto {
+	return onnxpb.Node(kind, name, strings.Split(inputs, " "), []string{strings.TrimSuffix(name, "!")}, attrs...)
+}
+
+func ints(name string, v ...int64) *onnxpb.TensorProto {
+	return onnxpb.TensorOf(name, []int64{int64(len(v))}, v)
+}
+
+func scalar(name string, v int64) *onnxpb.TensorProto { return onnxpb.TensorOf(name, nil, []int64{v}) }
+
+// noise is a tensor of fixed numbers that are all different.
+func noise(name string, dims ...int64) *onnxpb.TensorProto {
+	n := int64(1)
+	for _, d := range dims {
+		n *= d
+	}
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32((i*37+11)%101)/50 - 1
+	}
+	return onnxpb.TensorOf(name, dims, v)
+}
+
+var nums = onnxpb.Numbers
+
+func shape(s string) []onnxpb.Dim {
+	d, err := onnxpb.ParseShape(s)
+	if err != nil {
+		panic(err)
+	}
+	return d
+}
+
+// freed are graphs in which the batch stands in some place, and can be freed.
+var freed = []struct {
+	name  string
+	model func() *onnxpb.ModelProto
+	told  string // a line of the report; "" where the graph needs no change
+	// stays says that declaring another batch is enough.
+	stays bool
+	dims  map[string]int64
+}{
+	{name: "Reshape, leading 1", told: `node "y": shape [1,6] -> shape [0,6]`, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 2, 3), y: nums(1, 6), inits: []*onnxpb.TensorProto{ints("s", 1, 6)}, nodes: []*onnxpb.NodeProto{op("Reshape", "y", "x s")}}.model()
+	}},
+	{name: "Reshape, leading 1 and -1", told: `shape [1,-1] -> shape [0,-1]`, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 2, 3), y: nums(1, 6), inits: []*onnxpb.TensorProto{ints("s", 1, -1)}, nodes: []*onnxpb.NodeProto{op("Reshape", "y", "x s")}}.model()
+	}},
+	{name: "Reshape in which 0 is a number", told: `shape [1,6] -> shape [-1,6]`, model: func() *onnxpb.ModelProto {
+		return bm{opset: 14, x: nums(1, 2, 3), y: nums(1, 6), inits: []*onnxpb.TensorProto{ints("s", 1, 6)},
+			nodes: []*onnxpb.NodeProto{op("Reshape", "y", "x s", onnxpb.Int("allowzero", 1))}}.model()
+	}},
+	{name: "Reshape, the target of a Constant node, of opset 9", told: `shape [1,6] -> shape [0,6]`, model: func() *onnxpb.ModelProto {
+		return bm{opset: 9, ir: 3, x: nums(1, 2, 3), y: nums(1, 6), nodes: []*onnxpb.NodeProto{
+			onnxpb.Node("Constant", "s", nil, []string{"s"}, onnxpb.TensorAttr("value", ints("", 1, 6))), op("Reshape", "y", "x s")}}.model()
+	}},
+	{name: "Reshape, the target an initializer that is an input too", told: `shape [1,6] -> shape [0,6]`, model: func() *onnxpb.ModelProto {
+		return bm{opset: 9, ir: 3, x: nums(1, 2, 3), y: nums(1, 6), inits: []*onnxpb.TensorProto{ints("s", 1, 6)}, nodes: []*onnxpb.NodeProto{op("Reshape", "y", "x s")}}.model()
+	}},
+	{name: "Reshape with another 1 behind the batch", told: `shape [1,1,6] -> shape [0,1,6]`, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 6), y: nums(1, 1, 6), inits: []*onnxpb.TensorProto{ints("s", 1, 1, 6)}, nodes: []*onnxpb.NodeProto{op("Reshape", "y", "x s")}}.model()
+	}},
+	{name: "Reshape of rows merged with time, and back", told: `node "y": shape [1,4,2] -> shape [-1,4,2]`, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 4, 6), y: nums(1, 4, 2), inits: []*onnxpb.TensorProto{ints("flat", 4, 6), ints("back", 1, 4, 2), noise("w", 6, 2)}, nodes: []*onnxpb.NodeProto{
+			op("Reshape", "f", "x flat"), op("MatMul", "m", "f w"), op("Reshape", "y", "m back")}}.model()
+	}},
+	{name: "Reshape, -1 for the batch already", stays: true, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 2, 3), y: nums(1, 6), inits: []*onnxpb.TensorProto{ints("s", -1, 6)}, nodes: []*onnxpb.NodeProto{op("Reshape", "y", "x s")}}.model()
+	}},
+	{name: "Reshape, 0 for the batch already", stays: true, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 2, 3), y: nums(1, 6), inits: []*onnxpb.TensorProto{ints("s", 0, 6)}, nodes: []*onnxpb.NodeProto{op("Reshape", "y", "x s")}}.model()
+	}},
+	{name: "Reshape, a target that two nodes read, one of them for a constant", told: `node "r": shape [1,6] -> shape [0,6]`, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 2, 3), y: nums(1, 6), inits: []*onnxpb.TensorProto{ints("s", 1, 6), noise("k", 2, 3)},
+			nodes: []*onnxpb.NodeProto{op("Reshape", "r", "x s"), op("Reshape", "c", "k s"), op("Add", "y", "r c")}}.model()
+	}},
+	{name: "Reshape, a target put together from lengths that are free", told: `node "y": shape [1,3,H*W] -> shape [0,3,H*W]`, dims: map[string]int64{"H": 2, "W": 5}, model: func() *onnxpb.ModelProto {
+		return bm{x: shape("[1,3,H,W]"), y: shape("[1,3,P]"), inits: []*onnxpb.TensorProto{ints("front", 1, 3), ints("i2", 2), ints("i3", 3)}, nodes: []*onnxpb.NodeProto{
+			op("Shape", "sh", "x"), op("Gather", "h", "sh i2"), op("Gather", "w", "sh i3"), op("Mul", "p", "h w"),
+			op("Concat", "t", "front p", onnxpb.Int("axis", 0)), op("Reshape", "y", "x t")}}.model()
+	}},
+	{name: "Reshape by Shape, Gather, Unsqueeze, Concat", stays: true, model: func() *onnxpb.ModelProto {
+		return bm{opset: 9, x: nums(1, 2, 3), y: nums(1, 6), inits: []*onnxpb.TensorProto{scalar("zero", 0), ints("rest", -1)}, nodes: []*onnxpb.NodeProto{
+			op("Shape", "sh", "x"), op("Gather", "n", "sh zero"), op("Unsqueeze", "u", "n", onnxpb.Ints("axes", 0)),
+			op("Concat", "t", "u rest", onnxpb.Int("axis", 0)), op("Reshape", "y", "x t")}}.model()
+	}},
+	{name: "Expand to batch 1", stays: true, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(1, 3), inits: []*onnxpb.TensorProto{ints("axes", 1), ints("s", 1, 3)}, nodes: []*onnxpb.NodeProto{
+			op("ReduceSum", "sum", "x axes"), op("Expand", "e", "sum s"), op("Sub", "y", "x e")}}.model()
+	}},
+	{name: "Expand of a constant to batch 1", stays: true, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(1, 3), inits: []*onnxpb.TensorProto{noise("eps", 1), ints("s", 1, 3)}, nodes: []*onnxpb.NodeProto{
+			op("Expand", "e", "eps s"), op("Max", "y", "x e")}}.model()
+	}},
+	{name: "Expand to a batch of 4", told: `node "e": shape [4,3] -> shape [1,3]`, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(4, 3), y: nums(4, 3), inits: []*onnxpb.TensorProto{ints("axes", 1), ints("s", 4, 3)}, nodes: []*onnxpb.NodeProto{
+			op("ReduceSum", "sum", "x axes"), op("Expand", "e", "sum s"), op("Sub", "y", "x e")}}.model()
+	}},
+	{name: "Reshape for a batch of 4", told: `node "y": shape [4,6] -> shape [0,6]`, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(4, 2, 3), y: nums(4, 6), inits: []*onnxpb.TensorProto{ints("s", 4, 6)}, nodes: []*onnxpb.NodeProto{op("Reshape", "y", "x s")}}.model()
+	}},
+	{name: "Expand by Equal and Where, as exporters write it", stays: true, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 1, 3), y: nums(1, 4, 3), inits: []*onnxpb.TensorProto{ints("minus", -1), ints("four", 4, 3), ints("one", 1), ints("zero", 0), ints("three", 3)},
+			nodes: []*onnxpb.NodeProto{
+				op("Shape", "sh", "x"), op("Slice", "n", "sh zero one"), op("Concat", "want", "n four", onnxpb.Int("axis", 0)),
+				op("ConstantOfShape", "ones", "three", onnxpb.TensorAttr("value", ints("", 1))), op("Equal", "eq", "want minus"), op("Where", "t", "eq ones want"),
+				op("Expand", "y", "x t")}}.model()
+	}},
+	{name: "Slice to the end of batch 1, by inputs", told: `node "y": ends [1,3] -> ends [9223372036854775807,3]`, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 5), y: nums(1, 2), inits: []*onnxpb.TensorProto{ints("st", 0, 1), ints("en", 1, 3)}, nodes: []*onnxpb.NodeProto{op("Slice", "y", "x st en")}}.model()
+	}},
+	{name: "Slice to the end of batch 1, by attributes", told: `node "y": ends [1] -> ends [9223372036854775807]`, model: func() *onnxpb.ModelProto {
+		return bm{opset: 9, x: nums(1, 5), y: nums(1, 5), nodes: []*onnxpb.NodeProto{op("Slice", "y", "x", onnxpb.Ints("axes", 0), onnxpb.Ints("starts", 0), onnxpb.Ints("ends", 1))}}.model()
+	}},
+	{name: "Slice to the end of batch 1, in int32", told: `ends [1] -> ends [2147483647]`, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 5), y: nums(1, 5), inits: []*onnxpb.TensorProto{onnxpb.TensorOf("st", []int64{1}, []int32{0}), onnxpb.TensorOf("en", []int64{1}, []int32{1})},
+			nodes: []*onnxpb.NodeProto{op("Slice", "y", "x st en")}}.model()
+	}},
+	{name: "Resize to sizes", told: `node "y": sizes [1,2,4,4] -> sizes [N,2,4,4]`, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 2, 2, 2), y: nums(1, 2, 4, 4), inits: []*onnxpb.TensorProto{ints("sz", 1, 2, 4, 4)}, nodes: []*onnxpb.NodeProto{
+			onnxpb.Node("Resize", "y", []string{"x", "", "", "sz"}, []string{"y"}, onnxpb.Str("mode", "nearest"))}}.model()
+	}},
+	{name: "Resize by scales", stays: true, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 2, 2, 2), y: nums(1, 2, 4, 3), inits: []*onnxpb.TensorProto{onnxpb.TensorOf("sc", []int64{4}, []float32{1, 1, 2, 1.5})}, nodes: []*onnxpb.NodeProto{
+			onnxpb.Node("Resize", "y", []string{"x", "", "sc"}, []string{"y"}, onnxpb.Str("mode", "linear"))}}.model()
+	}},
+	{name: "Upsample of opset 9", stays: true, model: func() *onnxpb.ModelProto {
+		return bm{opset: 9, x: nums(1, 2, 2, 2), y: nums(1, 2, 4, 4), inits: []*onnxpb.TensorProto{onnxpb.TensorOf("sc", []int64{4}, []float32{1, 1, 2, 2})}, nodes: []*onnxpb.NodeProto{
+			op("Upsample", "y", "x sc", onnxpb.Str("mode", "nearest"))}}.model()
+	}},
+	{name: "Concat with a constant row", told: `added node "token_rows"`, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 4, 3), y: nums(1, 5, 3), inits: []*onnxpb.TensorProto{noise("token", 1, 1, 3)}, nodes: []*onnxpb.NodeProto{
+			op("Concat", "y", "token x", onnxpb.Int("axis", 1))}}.model()
+	}},
+	{name: "Concat with a constant row, opset 8 and IR version 3", told: `-> Expand`, model: func() *onnxpb.ModelProto {
+		return bm{opset: 8, ir: 3, x: nums(1, 4), y: nums(1, 7), inits: []*onnxpb.TensorProto{noise("token", 1, 3)}, nodes: []*onnxpb.NodeProto{
+			op("Concat", "y", "x token", onnxpb.Int("axis", 1))}}.model()
+	}},
+	{name: "Concat with a row of ConstantOfShape", told: `-> Expand`, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 4), y: nums(1, 7), inits: []*onnxpb.TensorProto{ints("s", 1, 3)}, nodes: []*onnxpb.NodeProto{
+			op("ConstantOfShape", "ones", "s", onnxpb.TensorAttr("value", noise("", 1))), op("Concat", "y", "x ones", onnxpb.Int("axis", -1))}}.model()
+	}},
+	{name: "ConstantOfShape by the batch itself", stays: true, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 4), y: nums(1, 7), inits: []*onnxpb.TensorProto{ints("zero", 0), ints("three", 3)}, nodes: []*onnxpb.NodeProto{
+			op("Shape", "sh", "x"), op("Gather", "n", "sh zero"), op("Concat", "s", "n three", onnxpb.Int("axis", 0)),
+			op("ConstantOfShape", "ones", "s", onnxpb.TensorAttr("value", noise("", 1))), op("Concat", "y", "x ones", onnxpb.Int("axis", -1))}}.model()
+	}},
+	{name: "Tile by the batch", stays: true, model: func() *onnxpb.ModelProto {
+		return bm{opset: 15, x: nums(1, 4), y: nums(1, 7), inits: []*onnxpb.TensorProto{noise("k", 1, 3), ints("one", 1)}, nodes: []*onnxpb.NodeProto{
+			op("Shape", "n", "x", onnxpb.Int("end", 1)), op("Concat", "reps", "n one", onnxpb.Int("axis", 0)), op("Tile", "t", "k reps"),
+			op("Concat", "y", "x t", onnxpb.Int("axis", 1))}}.model()
+	}},
+	{name: "Tile of rows", stays: true, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 4), y: nums(1, 8), inits: []*onnxpb.TensorProto{ints("reps", 1, 2)}, nodes: []*onnxpb.NodeProto{op("Tile", "y", "x reps")}}.model()
+	}},
+	{name: "Gather of embeddings, and TopK, along other axes", stays: true, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 6), y: nums(1, 2, 3), inits: []*onnxpb.TensorProto{noise("table", 6, 3), ints("k", 2)}, nodes: []*onnxpb.NodeProto{
+			onnxpb.Node("TopK", "top", []string{"x", "k"}, []string{"best", "at"}), op("Gather", "y", "table at")}}.model()
+	}},
+	{name: "attention with the batch second", told: `shape [5,2,4] -> shape [5,-1,4]`, model: attention},
+	{name: "LSTM with states for one row", told: `added node "h0_rows"`, model: func() *onnxpb.ModelProto {
+		return bm{opset: 14, x: nums(1, 5, 3), y: nums(1, 4), inits: []*onnxpb.TensorProto{noise("w", 1, 16, 3), noise("r", 1, 16, 4), noise("b", 1, 32), noise("h0", 1, 1, 4), noise("c0", 1, 1, 4), ints("zero", 0)},
+			nodes: []*onnxpb.NodeProto{
+				op("Transpose", "seq", "x", onnxpb.Ints("perm", 1, 0, 2)),
+				onnxpb.Node("LSTM", "lstm", []string{"seq", "w", "r", "b", "", "h0", "c0"}, []string{"", "hn"}, onnxpb.Int("hidden_size", 4)),
+				op("Squeeze", "y", "hn zero")}}.model()
+	}},
+	{name: "Einsum", stays: true, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 2, 3), y: nums(1, 2, 2), nodes: []*onnxpb.NodeProto{op("Einsum", "y", "x x", onnxpb.Str("equation", "bij, bkj -> bik"))}}.model()
+	}},
+	{name: "batch matrix product, and constants that broadcast", stays: true, model: func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 2, 3), y: nums(1, 4, 2, 2), inits: []*onnxpb.TensorProto{noise("w", 4, 3, 2), ints("one", 1), noise("bias", 1, 4, 1, 2)}, nodes: []*onnxpb.NodeProto{
+			op("Unsqueeze", "u", "x one"), op("MatMul", "m", "u w"), op("Add", "y", "m bias")}}.model()
+	}},
+	{name: "normalisations", stays: true, model: func() *onnxpb.ModelProto {
+		return bm{opset: 17, x: nums(1, 2, 3, 3), y: nums(1, 2, 3, 3), inits: []*onnxpb.TensorProto{noise("s", 2), noise("b", 2), noise("mean", 2), onnxpb.TensorOf("var", []int64{2}, []float32{1, 2}), noise("ls", 3)},
+			nodes: []*onnxpb.NodeProto{
+				op("BatchNormalization", "n1", "x s b mean var"), op("InstanceNormalization", "n2", "n1 s b"), op("LayerNormalization", "n3", "n2 ls"),
+				op("LRN", "n4", "n3", onnxpb.Int("size", 1)), op("LpNormalization", "n5", "n4", onnxpb.Int("axis", 1)), op("Softmax", "y", "n5", onnxpb.Int("axis", -3))}}.model()
+	}},
+}
+
+// attention is self-attention as traces of torch.nn.MultiheadAttention have it: sequence first, and heads merged with the batch.
+func attention() *onnxpb.ModelProto {
+	return bm{x: nums(1, 5, 8), y: nums(1, 5, 8),
+		inits: []*onnxpb.TensorProto{noise("wq", 8, 8), noise("wk", 8, 8), noise("wv", 8, 8), noise("wo", 8, 8), ints("heads", 5, 2, 4), ints("joined", 5, 8), ints("back", 5, 1, 8),
+			noise("bias", 8)},
+		nodes: []*onnxpb.NodeProto{
+			op("Transpose", "t", "x", onnxpb.Ints("perm", 1, 0, 2)),
+			op("MatMul", "q0", "t wq"), op("MatMul", "k0", "t wk"), op("MatMul", "v0", "t wv"),
+			op("Reshape", "q1", "q0 heads"), op("Reshape", "k1", "k0 heads"), op("Reshape", "v1", "v0 heads"),
+			op("Transpose", "q", "q1", onnxpb.Ints("perm", 1, 0, 2)), op("Transpose", "k", "k1", onnxpb.Ints("perm", 1, 2, 0)), op("Transpose", "v", "v1", onnxpb.Ints("perm", 1, 0, 2)),
+			op("MatMul", "score", "q k"), op("Softmax", "p", "score", onnxpb.Int("axis", -1)), op("MatMul", "a", "p v"),
+			op("Transpose", "a1", "a", onnxpb.Ints("perm", 1, 0, 2)), op("Reshape", "a2", "a1 joined"),
+			op("Gemm", "o", "a2 wo bias"), op("Reshape", "o1", "o back"), op("Transpose", "y", "o1", onnxpb.Ints("perm", 1, 0, 2)),
+		}}.model()
+}
+
+func checkRows(t *testing.T, e verify.Engine, original, changed *onnxpb.ModelProto, dims map[string]int64) *verify.BatchReport {
+	t.Helper()
+	r, err := verify.CheckBatch(e, verify.Source{Model: original}, verify.Source{Model: changed}, []int64{1, 2, 3, 7}, 5, verify.BatchOptions{Dims: dims})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Equal {
+		var b strings.Builder
+		r.WriteText(&b)
+		t.Errorf("rows differ:\n%s", b.String())
+	}
+	return r
+}
+
+func mustBeValid(t *testing.T, m *onnxpb.ModelProto) {
+	t.Helper()
+	for _, f := range opset.Check(m, opset.CheckOptions{}) {
+		t.Errorf("not valid: %s", f)
+	}
+}
+
+// written is a report as the command prints it.
+func written(r *surgery.Report) string {
+	var b strings.Builder
+	r.Write(&b)
+	return b.String()
+}
+
+func TestSetBatchFrees(t *testing.T) {
+	e := batchEngine(t)
+	for _, c := range freed {
+		t.Run(c.name, func(t *testing.T) {
+			original := c.model()
+			mustBeValid(t, original)
+			m := onnxpb.Clone(original)
+			r, err := surgery.SetBatch(m, onnxpb.Symbol("N"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustBeValid(t, m)
+			if s := written(r); !strings.Contains(s, c.told) {
+				t.Errorf("the report does not tell %q:\n%s", c.told, s)
+			}
+			x, _ := m.Graph.Input[0].Shape()
+			y, _ := m.Graph.Output[0].Shape()
+			if x[0] != onnxpb.Symbol("N") || y[0] != onnxpb.Symbol("N") {
+				t.Errorf("declared %s and %s", onnxpb.FormatShape(x), onnxpb.FormatShape(y))
+			}
+			checkRows(t, e, original, m, c.dims)
+
+			// The place is one: a batch that is declared and no more is wrong, or the graph had nothing to mend.
+			naive := onnxpb.Clone(original)
+			onnxpb.Symbol("N").Set(naive.Graph.Input[0].ShapeProto().Dim[0])
+			naive.Graph.Output[0].Type = onnxpb.TensorType(tFloat, append([]onnxpb.Dim{onnxpb.Symbol("N")}, y[1:]...))
+			rep, err := verify.CheckBatch(e, verify.Source{Model: original}, verify.Source{Model: naive}, []int64{1, 2, 3, 7}, 5, verify.BatchOptions{Dims: c.dims})
+			if enough := err == nil && rep.Equal; enough != c.stays {
+				t.Errorf("declaring the batch is enough: %v, want %v (%v)", enough, c.stays, err)
+			}
+
+			// A model that claims to be free, and is not, is mended as well.
+			if _, err := surgery.SetBatch(naive, onnxpb.Symbol("batch")); err != nil {
+				t.Fatal(err)
+			}
+			if x, _ := original.Graph.Input[0].Shape(); x[0].Value == 1 {
+				checkRows(t, e, original, naive, c.dims)
+			}
+
+			// And another number instead of a symbol.
+			three := onnxpb.Clone(original)
+			if _, err := surgery.SetBatch(three, onnxpb.Number(3)); err != nil {
+				t.Fatal(err)
+			}
+			y3, _ := three.Graph.Output[0].Shape()
+			if y3[0] != onnxpb.Number(3) {
+				t.Errorf("declared %s for a batch of 3", onnxpb.FormatShape(y3))
+			}
+			if rep := checkRows(t, e, original, three, c.dims); fmt.Sprint(rep.Batches) != "[3]" {
+				t.Errorf("checked at %v", rep.Batches)
+			}
+
+			// A second time there is nothing to do.
+			again, err := surgery.SetBatch(m, onnxpb.Symbol("N"))
+			if err != nil || len(again.Changes) > 0 {
+				t.Errorf("a second time: %v, %v", again, err)
+			}
+		})
+	}
+}
+
+// mixed are graphs whose rows cannot be told apart, or of which that is not known.
+var mixed = []struct {
+	name  string
+	node  string // the node that the error names
+	msg   string // part of its text
+	model func() *onnxpb.ModelProto
+}{
+	{"ReduceMean over axis 0", "mean", "reduces over axis 0", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(1, 3), nodes: []*onnxpb.NodeProto{op("ReduceMean", "mean", "x", onnxpb.Ints("axes", 0)), op("Sub", "y", "x mean")}}.model()
+	}},
+	{"ReduceMean over all axes", "mean", "over all axes", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(1, 3), nodes: []*onnxpb.NodeProto{op("ReduceMean", "mean", "x"), op("Sub", "y", "x mean")}}.model()
+	}},
+	{"ReduceMean over a negative axis", "mean", "reduces over axis 0", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(1, 3), nodes: []*onnxpb.NodeProto{op("ReduceMean", "mean", "x", onnxpb.Ints("axes", -2)), op("Sub", "y", "x mean")}}.model()
+	}},
+	{"Softmax over axis 0", "y", "along axis 0", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(1, 3), nodes: []*onnxpb.NodeProto{op("Softmax", "y", "x", onnxpb.Int("axis", 0))}}.model()
+	}},
+	{"Softmax of opset 11, which flattens", "soft", "over all axes from 1 on", func() *onnxpb.ModelProto {
+		return bm{opset: 11, x: nums(1, 3), y: nums(1, 3), nodes: []*onnxpb.NodeProto{op("Transpose", "t", "x"), op("Softmax", "soft", "t"), op("Transpose", "y", "soft")}}.model()
+	}},
+	{"MatMul that sums over the batch", "y", "sums over axis 1", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(3, 3), nodes: []*onnxpb.NodeProto{op("Transpose", "t", "x"), op("MatMul", "y", "t x")}}.model()
+	}},
+	{"MatMul of rows with rows", "y", "every row", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(1, 1), nodes: []*onnxpb.NodeProto{op("Transpose", "t", "x"), op("MatMul", "y", "x t")}}.model()
+	}},
+	{"Gemm that sums over the batch", "y", "sums over axis 0", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(3, 3), nodes: []*onnxpb.NodeProto{op("Gemm", "y", "x x", onnxpb.Int("transA", 1))}}.model()
+	}},
+	{"features made of the batch", "y", "sums over axis 1", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3, 2), y: nums(2, 3), inits: []*onnxpb.TensorProto{ints("s", 3, -1), noise("w", 2, 2)}, nodes: []*onnxpb.NodeProto{
+			op("Transpose", "t", "x", onnxpb.Ints("perm", 1, 2, 0)), op("Reshape", "r", "t s"), op("Einsum", "e", "r", onnxpb.Str("equation", "ab->ab")), op("MatMul", "y", "e w")}}.model()
+	}},
+	{"rows compared with each other", "y", "every row", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 1), y: nums(1, 1), nodes: []*onnxpb.NodeProto{op("Transpose", "t", "x"), op("Sub", "y", "x t")}}.model()
+	}},
+	{"Gather of row 0", "first", "picks rows", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(1, 3), inits: []*onnxpb.TensorProto{ints("zero", 0)}, nodes: []*onnxpb.NodeProto{op("Gather", "first", "x zero", onnxpb.Int("axis", 0)), op("Add", "y", "x first")}}.model()
+	}},
+	{"Slice of the last row", "last", "takes some rows", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(1, 3), inits: []*onnxpb.TensorProto{ints("st", -1), ints("en", 9)}, nodes: []*onnxpb.NodeProto{op("Slice", "last", "x st en"), op("Add", "y", "x last")}}.model()
+	}},
+	{"Slice of half a batch", "half", "takes some rows", func() *onnxpb.ModelProto {
+		return bm{x: nums(4, 3), y: nums(2, 3), inits: []*onnxpb.TensorProto{ints("st", 0), ints("en", 2)}, nodes: []*onnxpb.NodeProto{op("Slice", "half", "x st en"), op("Identity", "y", "half")}}.model()
+	}},
+	{"rows the other way round", "back", "takes some rows", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(1, 3), inits: []*onnxpb.TensorProto{ints("st", -1), ints("en", -9), ints("ax", 0), ints("step", -1)}, nodes: []*onnxpb.NodeProto{
+			op("Slice", "back", "x st en ax step"), op("Add", "y", "x back")}}.model()
+	}},
+	{"BatchNormalization in training mode", "norm", "training mode", func() *onnxpb.ModelProto {
+		return bm{opset: 15, x: nums(1, 2, 3), y: nums(1, 2, 3), inits: []*onnxpb.TensorProto{noise("s", 2), noise("b", 2), noise("mean", 2), noise("var", 2)}, nodes: []*onnxpb.NodeProto{
+			onnxpb.Node("BatchNormalization", "norm", []string{"x", "s", "b", "mean", "var"}, []string{"y", "m", "v"}, onnxpb.Int("training_mode", 1))}}.model()
+	}},
+	{"TopK over axis 0", "top", "picks along axis 0", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(1, 3), inits: []*onnxpb.TensorProto{ints("k", 1)}, nodes: []*onnxpb.NodeProto{
+			onnxpb.Node("TopK", "top", []string{"x", "k"}, []string{"y", "i"}, onnxpb.Int("axis", 0))}}.model()
+	}},
+	{"CumSum over axis 0", "y", "adds up along axis 0", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(1, 3), inits: []*onnxpb.TensorProto{scalar("zero", 0)}, nodes: []*onnxpb.NodeProto{op("CumSum", "y", "x zero")}}.model()
+	}},
+	{"LSTM that runs through the batch", "lstm", "as through time", func() *onnxpb.ModelProto {
+		return bm{opset: 14, x: nums(1, 5, 3), y: nums(1, 1, 5, 4), inits: []*onnxpb.TensorProto{noise("w", 1, 16, 3), noise("r", 1, 16, 4)}, nodes: []*onnxpb.NodeProto{
+			onnxpb.Node("LSTM", "lstm", []string{"x", "w", "r"}, []string{"y"}, onnxpb.Int("hidden_size", 4))}}.model()
+	}},
+	{"Concat of rows", "y", "joins along axis 0", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(2, 3), nodes: []*onnxpb.NodeProto{op("Concat", "y", "x x", onnxpb.Int("axis", 0))}}.model()
+	}},
+	{"Pad of rows", "y", "pads axis 0", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(2, 3), inits: []*onnxpb.TensorProto{ints("p", 1, 0, 0, 0)}, nodes: []*onnxpb.NodeProto{op("Pad", "y", "x p")}}.model()
+	}},
+	{"a convolution over the batch", "y", "slides along", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3, 5), y: nums(3, 1, 5), inits: []*onnxpb.TensorProto{noise("w", 1, 1, 3)}, nodes: []*onnxpb.NodeProto{
+			op("Transpose", "t", "x", onnxpb.Ints("perm", 1, 0, 2)), op("Conv", "y", "t w", onnxpb.Ints("pads", 1, 1))}}.model()
+	}},
+	{"a constant for each of 4 rows", "y", "does not grow with it", func() *onnxpb.ModelProto {
+		return bm{x: nums(4, 3), y: nums(4, 3), inits: []*onnxpb.TensorProto{noise("k", 4, 3)}, nodes: []*onnxpb.NodeProto{op("Add", "y", "x k")}}.model()
+	}},
+	{"a constant that makes 5 rows of 1", "y", "does not grow with it", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(5, 3), inits: []*onnxpb.TensorProto{noise("k", 5, 3)}, nodes: []*onnxpb.NodeProto{op("Add", "y", "x k")}}.model()
+	}},
+	{"Expand of the batch", "y", "expands axis 0", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(5, 3), inits: []*onnxpb.TensorProto{ints("s", 5, 3)}, nodes: []*onnxpb.NodeProto{op("Expand", "y", "x s")}}.model()
+	}},
+	{"Squeeze of the batch", "y", "drops axis 0", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(3), inits: []*onnxpb.TensorProto{ints("zero", 0)}, nodes: []*onnxpb.NodeProto{op("Squeeze", "y", "x zero")}}.model()
+	}},
+	{"Squeeze of whatever is 1", "y", "drops the batch where that is 1", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3, 1), y: nums(3), nodes: []*onnxpb.NodeProto{op("Squeeze", "y", "x")}}.model()
+	}},
+	{"an output without rows", "y", "lost its batch axis", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3, 2), y: nums(3, 2), inits: []*onnxpb.TensorProto{ints("s", 3, 2)}, nodes: []*onnxpb.NodeProto{op("Reshape", "y", "x s")}}.model()
+	}},
+	{"an output with the rows in axis 1", "y", "axis 1", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(3, 1), nodes: []*onnxpb.NodeProto{op("Transpose", "y", "x")}}.model()
+	}},
+	{"the mean by the size of the batch", "y", "computes with the size of the batch", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(1, 3), inits: []*onnxpb.TensorProto{scalar("zero", 0)}, nodes: []*onnxpb.NodeProto{
+			op("Shape", "s", "x"), op("Gather", "n", "s zero"), op("Cast", "f", "n", onnxpb.Int("to", 1)), op("Div", "y", "x f")}}.model()
+	}},
+	{"an operator that is not known", "y", "acme.Mix", func() *onnxpb.ModelProto {
+		m := bm{x: nums(1, 3), y: nums(1, 3), nodes: []*onnxpb.NodeProto{op("Mix", "y", "x")}}.model()
+		m.Graph.Node[0].Domain = proto.String("acme")
+		m.OpsetImport = append(m.OpsetImport, onnxpb.Opset("acme", 1))
+		return m
+	}},
+	{"random numbers", "y", "RandomNormalLike", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(1, 3), nodes: []*onnxpb.NodeProto{op("RandomNormalLike", "y", "x")}}.model()
+	}},
+	{"a subgraph that reads rows", "if", "subgraph reads", func() *onnxpb.ModelProto {
+		branch := func(kind string) *onnxpb.GraphProto {
+			return &onnxpb.GraphProto{Name: proto.String(kind), Node: []*onnxpb.NodeProto{op(kind, kind, "x")}, Output: []*onnxpb.ValueInfoProto{onnxpb.TensorValue(kind, tFloat, nums(1, 3))}}
+		}
+		return bm{x: nums(1, 3), y: nums(1, 3), inits: []*onnxpb.TensorProto{onnxpb.TensorOf("c", nil, []bool{true})}, nodes: []*onnxpb.NodeProto{
+			onnxpb.Node("If", "if", []string{"c"}, []string{"y"}, onnxpb.GraphAttr("then_branch", branch("Neg")), onnxpb.GraphAttr("else_branch", branch("Abs")))}}.model()
+	}},
+	{"quantisation by the range of the whole batch", "q", "DynamicQuantizeLinear", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(1, 3), nodes: []*onnxpb.NodeProto{
+			onnxpb.Node("DynamicQuantizeLinear", "q", []string{"x"}, []string{"a", "s", "z"}), op("DequantizeLinear", "y", "a s z")}}.model()
+	}},
+	{"opset 6", "", "opset 6", func() *onnxpb.ModelProto {
+		return bm{opset: 6, x: nums(1, 3), y: nums(1, 3), nodes: []*onnxpb.NodeProto{op("Relu", "y", "x")}}.model()
+	}},
+}
+
+func TestSetBatchRefuses(t *testing.T) {
+	for _, c := range mixed {
+		t.Run(c.name, func(t *testing.T) {
+			m := c.model()
+			mustBeValid(t, m)
+			before, _ := onnxpb.Marshal(m)
+			_, err := surgery.SetBatch(m, onnxpb.Symbol("N"))
+			var e *onnxpb.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("accepted, or no Error: %v", err)
+			}
+			if e.Kind != onnxpb.Refused || e.Node != c.node || !strings.Contains(e.Error(), c.msg) {
+				t.Errorf("kind %v, node %q, %v; want node %q and %q", e.Kind, e.Node, e, c.node, c.msg)
+			}
+			if after, _ := onnxpb.Marshal(m); string(after) != string(before) {
+				t.Error("the model changed")
+			}
+		})
+	}
+}
+
+// TestSetBatchRealModels frees the stand-ins and, where they are, published networks, and holds them to themselves row by row.
+func TestSetBatchRealModels(t *testing.T) {
+	e := batchEngine(t)
+	free := func(name string, original *onnxpb.ModelProto) {
+		t.Run(name, func(t *testing.T) {
+			m := onnxpb.Clone(original)
+			if _, err := surgery.SetBatch(m, onnxpb.Symbol("N")); err != nil {
+				t.Fatal(err)
+			}
+			mustBeValid(t, m)
+			checkRows(t, e, original, m, nil)
+		})
+	}
+	free("6DRepNet", standin.SixDRepNet(standin.SmallRepVGG, 1))
+	free("WHENet", standin.WHENet(standin.SmallEfficientNet, 2))
+	files, _ := filepath.Glob(filepath.Join("..", "..", "shared", "models", "*.onnx"))
+	if len(files) == 0 {
+		t.Skip("published networks are not there: ../shared/models is absent")
+	}
+	for _, path := range files {
+		f, err := onnxpb.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		free(filepath.Base(path), f.Model)
+	}
+}
