@@ -85,6 +85,21 @@ func sameFloats(a, b *onnxpb.Array) bool {
 	return true
 }
 
+// nearFloats is sameFloats within a relative 1e-6.
+func nearFloats(a, b *onnxpb.Array) bool {
+	x, err1 := a.Float64s()
+	y, err2 := b.Float64s()
+	if err1 != nil || err2 != nil || len(x) != len(y) {
+		return false
+	}
+	for i := range x {
+		if !(math.Abs(x[i]-y[i]) <= 1e-6*math.Abs(y[i])) && !(math.IsNaN(x[i]) && math.IsNaN(y[i])) {
+			return false
+		}
+	}
+	return true
+}
+
 // same tells whether two numbers are equal, NaN to NaN and -0 to 0.
 func same(a, b float32) bool { return a == b || a != a && b != b }
 
@@ -186,7 +201,8 @@ func TestEveryPartIsValid(t *testing.T) {
 	}
 }
 
-// TestPartsTakeAnyBatch runs every part at the batches 1, 2 and 7, symbol and number, and wants each row to be what it is alone.
+// TestPartsTakeAnyBatch runs every part at the batches 1, 2 and 7, symbol and number, and wants each row to be what it is among others; within the last
+// digits, as the runtime computes whole vectors and what is left over by different code.
 func TestPartsTakeAnyBatch(t *testing.T) {
 	for name, m := range everyPart(t, fuse.PartOptions{}) {
 		whole := partInputs(m, 7)
@@ -199,7 +215,7 @@ func TestPartsTakeAnyBatch(t *testing.T) {
 					some[k] = firstRows(a, n)
 				}
 				for k, a := range runPart(t, model, some) {
-					if a.Dims[0] != n || !sameFloats(a, firstRows(want[k], n)) {
+					if a.Dims[0] != n || !nearFloats(a, firstRows(want[k], n)) {
 						t.Errorf("%s: output %s differs at batch %d", name, k, n)
 					}
 				}
