@@ -242,7 +242,9 @@ func (p *plan) number(in *plannedInput, axis int) (int64, bool, error) {
 		if known && v != value {
 			return &onnxpb.Error{Tensor: in.pair.ref.name, Msg: fmt.Sprintf("dimension %d is %d by %s and %d by %s", axis, value, from, v, where)}
 		}
-		value, known, from = v, true, where
+		if !known {
+			value, known, from = v, true, where
+		}
 		return nil
 	}
 	for _, side := range []struct {
