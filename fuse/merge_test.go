@@ -175,10 +175,16 @@ func merge(t testing.TB, models []fuse.Input, o fuse.MergeOptions) (*onnxpb.Mode
 	if err != nil {
 		t.Fatal(err)
 	}
+	mustPass(t, m)
+	return m, r
+}
+
+// mustPass wants a model to pass the checker.
+func mustPass(t testing.TB, m *onnxpb.ModelProto) {
+	t.Helper()
 	if faults := opset.Check(m, opset.CheckOptions{}); len(faults) > 0 {
 		t.Fatalf("the merged model is not valid: %v\n%s", faults, show(m))
 	}
-	return m, r
 }
 
 func tryMerge(t testing.TB, models []fuse.Input, o fuse.MergeOptions) (*onnxpb.ModelProto, *surgery.Report, error) {
