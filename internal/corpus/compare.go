@@ -25,7 +25,7 @@ func Compare(got, want *onnxpb.Value, rtol, atol float64) error {
 		return fmt.Errorf("one of the values is missing")
 	}
 	if got.Kind != want.Kind {
-		return fmt.Errorf("is a %s, want a %s", got.Kind, want.Kind)
+		return fmt.Errorf("is of kind %s, want %s", got.Kind, want.Kind)
 	}
 	switch got.Kind {
 	case onnxpb.KindTensor:

@@ -120,6 +120,9 @@ func writeUnsupported(t *testing.T, e *Engine, cases []corpus.Case, failures []s
 			if strings.Contains(f, "locale") {
 				f = strings.Replace(f, "refused", "locale", 1)
 			}
+			if r := []rune(f); len(r) > 240 {
+				f = string(r[:240]) + "..."
+			}
 			listed[c.ID()] = f
 		}
 	}

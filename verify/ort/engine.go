@@ -71,7 +71,7 @@ func NewEngine(lib *Library) (*Engine, error) {
 		if strings.Contains(msg, "ORT API base") {
 			return nil, mismatch(lib)
 		}
-		return nil, &onnxpb.Error{Kind: onnxpb.Engine, File: lib.Path, Msg: "ONNX Runtime's library cannot be loaded: " + loadError(msg),
+		return nil, &onnxpb.Error{Kind: onnxpb.Engine, File: lib.Path, Msg: "ONNX Runtime's library cannot be loaded: " + loadError(msg, real),
 			Hint: "see onnxtool doctor"}
 	}
 	loaded.real = real
@@ -89,10 +89,10 @@ func mismatch(lib *Library) error {
 		Hint: "version " + MinVersion + " or newer is needed, such as " + PinnedVersion}
 }
 
-// loadError takes what the binding adds off an error of loading.
-func loadError(msg string) string {
+// loadError takes off an error of loading what the binding adds, and the path that is told anyway.
+func loadError(msg, path string) string {
 	if i := strings.LastIndex(msg, "\": "); i >= 0 {
-		return msg[i+3:]
+		return strings.TrimPrefix(msg[i+3:], path+": ")
 	}
 	return strings.TrimPrefix(msg, "Platform-specific initialization failed: ")
 }

@@ -68,7 +68,12 @@ func Find(explicit string) (*Library, error) {
 	if v := os.Getenv(EnvLibrary); v != "" {
 		return f.named(v, EnvLibrary)
 	}
-	for _, place := range searchPlaces() {
+	return f.search(searchPlaces())
+}
+
+// search looks into places in order.
+func (f *finder) search(places []place) (*Library, error) {
+	for _, place := range places {
 		for _, dir := range place.dirs() {
 			if lib := f.directory(dir, place.how, place.ours); lib != nil {
 				return lib, nil

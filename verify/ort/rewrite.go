@@ -62,8 +62,6 @@ type take struct {
 	dims int                         // flat, list: the session's output that holds the dimensions
 	held int                         // maybe: the session's output that tells whether the optional holds something
 	in   *take                       // maybe: what it holds
-
-	shape []int64 // allocated: its dimensions
 }
 
 type takeKind int
@@ -281,12 +279,11 @@ func (r *rewriter) output(name string, t *onnxpb.TypeProto, declared *onnxpb.Val
 			r.fail(onnxpb.Unfit, name, "the output is declared without an element type, which is needed to run the model")
 		case elem == onnxpb.TensorProto_COMPLEX64 || elem == onnxpb.TensorProto_COMPLEX128:
 			r.fail(onnxpb.Engine, name, "ONNX Runtime has no tensors of "+onnxpb.TypeName(elem))
+		case elem == onnxpb.TensorProto_FLOAT4E2M1:
+			r.fail(onnxpb.Engine, name, "ONNX Runtime makes no tensors of "+onnxpb.TypeName(elem)+": it has neither a Cast nor an Identity for them")
 		}
 		if passable(elem) && len(v.TensorType.GetShape().GetDim()) > 0 {
 			break
-		}
-		if elem == onnxpb.TensorProto_FLOAT4E2M1 {
-			return r.allocate(name, v.TensorType, declared)
 		}
 		nodes, data, dims, as := r.flatten(name, elem)
 		r.after = append(r.after, nodes...)
@@ -316,23 +313,6 @@ func (r *rewriter) asDeclared(name string, t *onnxpb.TypeProto, declared *onnxpb
 	r.outs = append(r.outs, declared)
 	r.p.outputs = append(r.p.outputs, name)
 	return len(r.p.outputs) - 1
-}
-
-// allocate takes over an output whose memory is there before the run, for the type that ONNX Runtime cannot cast. Its shape has to be declared in
-// numbers.
-func (r *rewriter) allocate(name string, t *onnxpb.TypeProto_Tensor, declared *onnxpb.ValueInfoProto) take {
-	x := take{kind: allocated, elem: onnxpb.TensorProto_DataType(t.GetElemType())}
-	for _, d := range t.GetShape().GetDim() {
-		if d := onnxpb.DimOf(d); d.Known {
-			x.shape = append(x.shape, d.Value)
-		}
-	}
-	if n, err := onnxpb.Count(x.shape); len(x.shape) == 0 || len(x.shape) != len(t.GetShape().GetDim()) || err != nil || n > 1<<32 {
-		r.fail(onnxpb.Engine, name, "an output of "+onnxpb.TypeName(x.elem)+" can be taken over only where its shape is declared in numbers")
-		return x
-	}
-	x.data = r.asDeclared(name, &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: t}}, declared)
-	return x
 }
 
 // fail keeps the first error.

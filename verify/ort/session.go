@@ -144,16 +144,6 @@ func (r *running) run(inputs map[string]*onnxpb.Value) ([]ort.Value, error) {
 		args = append(args, v)
 	}
 	got := make([]ort.Value, len(r.program.outputs))
-	for _, t := range r.program.takes {
-		if t.kind == allocated {
-			v, err := handArray(onnxpb.NewArray(t.elem, t.shape), t.shape, &pins)
-			if err != nil {
-				destroy(got)
-				return nil, err
-			}
-			got[t.data] = v
-		}
-	}
 	if err := r.call(args, got); err != nil {
 		destroy(got)
 		return nil, engineError(err)

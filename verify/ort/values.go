@@ -318,16 +318,6 @@ func (t take) value(got []ort.Value) (*onnxpb.Value, error) {
 			return &onnxpb.Value{Kind: onnxpb.KindNone}, nil
 		}
 		return t.in.value(got)
-	case allocated:
-		v, ok := got[t.data].(*ort.CustomDataTensor)
-		if !ok {
-			return nil, onnxpb.Errorf(onnxpb.Engine, "the output is a %T, which cannot be taken over", got[t.data])
-		}
-		a, err := onnxpb.ArrayFromRaw(t.elem, t.shape, v.GetData())
-		if err != nil {
-			return nil, err
-		}
-		return onnxpb.TensorVal(a), nil
 	}
 	return takeOver(got[t.data])
 }
