@@ -75,7 +75,9 @@ func TestCompare(t *testing.T) {
 	floats := func(v ...float64) *onnxpb.Value { return onnxpb.TensorVal(onnxpb.ArrayOf([]int64{int64(len(v))}, v)) }
 	ints := func(v ...int64) *onnxpb.Value { return onnxpb.TensorVal(onnxpb.ArrayOf([]int64{int64(len(v))}, v)) }
 	text := func(v ...string) *onnxpb.Value { return onnxpb.TensorVal(onnxpb.ArrayOf([]int64{int64(len(v))}, v)) }
-	column := func(v ...float64) *onnxpb.Value { return onnxpb.TensorVal(onnxpb.ArrayOf([]int64{int64(len(v)), 1}, v)) }
+	column := func(v ...float64) *onnxpb.Value {
+		return onnxpb.TensorVal(onnxpb.ArrayOf([]int64{int64(len(v)), 1}, v))
+	}
 	seq := func(v ...*onnxpb.Value) *onnxpb.Value { return &onnxpb.Value{Kind: onnxpb.KindSequence, Elems: v} }
 	dict := func(keys []string, v ...*onnxpb.Value) *onnxpb.Value {
 		return &onnxpb.Value{Kind: onnxpb.KindMap, Keys: onnxpb.ArrayOf([]int64{int64(len(keys))}, keys), Elems: v}
