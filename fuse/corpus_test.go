@@ -3,6 +3,7 @@ package fuse_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sort"
 	"strings"
@@ -32,7 +33,10 @@ import (
 func TestCorpus(t *testing.T) {
 	engine, err := ort.Default()
 	if err != nil {
-		t.Fatal(err)
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skipf("ONNX Runtime is not on this machine: %v", err)
 	}
 	cases := corpus.Cases(t)
 	listed := corpus.Unsupported()

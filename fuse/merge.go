@@ -55,7 +55,8 @@ type MergeOptions struct {
 	Doc string
 }
 
-// Merge joins any number of models into one. The models stay as they are; the merged one shares the payloads of their tensors.
+// Merge joins any number of models into one. The models stay as they are, but are not to be used by others meanwhile; the merged one shares the payloads
+// of their tensors.
 //
 // The nodes, initializers, functions, annotations, training information and metadata of all models survive. Names that collide are made unique,
 // in the later model, and followed into subgraphs; models with a Prefix keep exactly the names that it gives them, and are refused where those
