@@ -46,11 +46,22 @@ func (h *headCheck) compare(images []*headImage) error {
 		return onnxpb.InFile(err, h.fused.Path)
 	}
 	h.report.Exact = ExactProven
+	failed := func(why string) {
+		if h.report.Exact == ExactProven {
+			h.report.Exact, h.report.ExactWhy = ExactFailed, why
+		}
+	}
 	for i := range h.batches {
 		h.exact(&h.report.Batches[i], images, plain[i], deep[i])
-		if why := h.report.Batches[i].Exact.fault(); why != "" && h.report.Exact == ExactProven {
-			h.report.Exact, h.report.ExactWhy = ExactFailed, fmt.Sprintf("at batch %d %s", h.batches[i], why)
+		if why := h.report.Batches[i].Exact.fault(); why != "" {
+			failed(fmt.Sprintf("at batch %d %s", h.batches[i], why))
 		}
+	}
+	if h.report.Sweep, err = h.sweep(); err != nil {
+		return onnxpb.InFile(err, h.fused.Path)
+	}
+	if why := h.report.Sweep.fault(); why != "" {
+		failed(why)
 	}
 	return nil
 }

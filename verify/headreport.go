@@ -41,7 +41,9 @@ type HeadReport struct {
 	Near         bool        `json:"near"`
 	Exact        string      `json:"exact"`
 	ExactWhy     string      `json:"exact_why,omitempty"`
-	Coverage     Coverage    `json:"coverage"`
+	// Sweep is missing where the exact check could not be made.
+	Sweep    *Sweep   `json:"sweep,omitempty"`
+	Coverage Coverage `json:"coverage"`
 	// Failures lists the first failures; FailureCount counts all.
 	Failures     []Failure `json:"failures,omitempty"`
 	FailureCount int       `json:"failure_count"`
@@ -137,7 +139,7 @@ func (e *ExactBatch) fault() string {
 
 // Failure is one row that does not hold.
 type Failure struct {
-	Check    string `json:"check"` // near, exact, unchanged, inner front pose, inner rear pose
+	Check    string `json:"check"` // near, exact, unchanged, inner front pose, inner rear pose, gate sweep
 	Batch    int64  `json:"batch"`
 	Image    int    `json:"image"`
 	Angle    string `json:"angle"`
@@ -256,7 +258,11 @@ func (r *HeadReport) WriteText(w io.Writer) error {
 		}
 	}
 	for _, f := range r.Failures {
-		fmt.Fprintf(w, "%s: batch %d, image %d: %s is %v, not %v (front yaw %v, rear yaw %v)\n", f.Check, f.Batch, f.Image, f.Angle, f.Got, f.Want, f.FrontYaw, f.RearYaw)
+		where := fmt.Sprintf("batch %d, image %d", f.Batch, f.Image)
+		if f.Batch == 0 {
+			where = fmt.Sprintf("row %d", f.Image)
+		}
+		fmt.Fprintf(w, "%s: %s: %s is %v, not %v (front yaw %v, rear yaw %v)\n", f.Check, where, f.Angle, f.Got, f.Want, f.FrontYaw, f.RearYaw)
 	}
 	if more := r.FailureCount - len(r.Failures); more > 0 {
 		fmt.Fprintf(w, "and %d more failures\n", more)
@@ -273,6 +279,11 @@ func (r *HeadReport) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "coverage: %s; of %d images the front model answers %d, the rear model %d; %d were tried\n", covered, r.Images, c.Front, c.Rear, c.Tried)
 	for _, s := range r.Warnings {
 		fmt.Fprintf(w, "warning: %s\n", s)
+	}
+	if s := r.Sweep; s != nil && s.Rows > 0 {
+		fmt.Fprintf(w, "gate by itself: %d of %d poses round the circle, at the limit and with NaN and infinities as they should be\n", s.Rows-s.Unequal, s.Rows)
+	} else if s != nil {
+		fmt.Fprintf(w, "gate by itself: could not be cut out: %s\n", s.Why)
 	}
 	exact := r.Exact
 	if r.ExactWhy != "" {
