@@ -72,7 +72,7 @@ func followBatch(m *onnxpb.ModelProto, in *batchInputsOf, old int64, r *Report) 
 			err = onnxpb.Errorf(onnxpb.Refused, "constants are left that stand for the batch")
 		}
 		if err != nil {
-			return nil, &onnxpb.Error{Kind: onnxpb.Refused, Msg: "the result could not be proven to be free of the old batch", Err: err}
+			return nil, &onnxpb.Error{Kind: onnxpb.Refused, Msg: "the result could not be proven to be free of the old batch", Err: err, Hint: batchHint}
 		}
 		flow = again
 	}
@@ -91,7 +91,8 @@ func outputsKeepRows(m *onnxpb.ModelProto, flow *batchFlow) error {
 			label = n.Label()
 		}
 		refuse := func(format string, args ...any) error {
-			return &onnxpb.Error{Kind: onnxpb.Refused, Node: label, Tensor: o.GetName(), Msg: "the batch cannot be changed: " + fmt.Sprintf(format, args...)}
+			return &onnxpb.Error{Kind: onnxpb.Refused, Node: label, Tensor: o.GetName(), Msg: "the batch cannot be changed: " + fmt.Sprintf(format, args...),
+				Hint: "take the output off the graph with onnxtool extract, if it is not needed"}
 		}
 		switch {
 		case x.sized():
@@ -133,7 +134,7 @@ func batchInputs(m *onnxpb.ModelProto, only []string) (*batchInputsOf, error) {
 		name := v.GetName()
 		if inits[name] {
 			if wanted[name] {
-				return nil, &onnxpb.Error{Tensor: name, Msg: "is an input with a default (an initializer of the same name): its values are of one size"}
+				return nil, &onnxpb.Error{Tensor: name, Msg: "is an input with a default (an initializer of the same name): its values are of one size", Hint: "name other inputs"}
 			}
 			continue
 		}
@@ -145,7 +146,7 @@ func batchInputs(m *onnxpb.ModelProto, only []string) (*batchInputsOf, error) {
 		dims, ranked := v.Shape()
 		if v.GetType().GetTensorType() == nil || ranked && len(dims) == 0 {
 			if len(only) > 0 {
-				return nil, &onnxpb.Error{Tensor: name, Msg: "has no axis 0"}
+				return nil, &onnxpb.Error{Tensor: name, Msg: "has no axis 0", Hint: "name inputs that have a batch"}
 			}
 			continue
 		}
@@ -165,7 +166,7 @@ func batchInputs(m *onnxpb.ModelProto, only []string) (*batchInputsOf, error) {
 	}
 	for _, n := range only {
 		if wanted[n] {
-			e := &onnxpb.Error{Tensor: n, Msg: "the model has no such input"}
+			e := &onnxpb.Error{Tensor: n, Msg: "the model has no such input", Hint: "its inputs are " + strings.Join(all, ", ")}
 			if near := Nearest(n, all, 3); len(near) > 0 {
 				e.Hint = "did you mean " + strings.Join(near, ", ") + "?"
 			}
@@ -173,7 +174,7 @@ func batchInputs(m *onnxpb.ModelProto, only []string) (*batchInputsOf, error) {
 		}
 	}
 	if len(in.order) == 0 {
-		return nil, &onnxpb.Error{Msg: "the model has no input with a batch axis"}
+		return nil, &onnxpb.Error{Msg: "the model has no input with a batch axis", Hint: "see onnxtool info"}
 	}
 	return in, nil
 }
@@ -181,7 +182,7 @@ func batchInputs(m *onnxpb.ModelProto, only []string) (*batchInputsOf, error) {
 // check refuses what cannot be meant.
 func (in *batchInputsOf) check(m *onnxpb.ModelProto, batch onnxpb.Dim) error {
 	if !batch.Known && batch.Param == "" || batch.Known && batch.Value < 1 {
-		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: "the batch must be a symbol or a number from 1 up"}
+		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: "the batch must be a symbol or a number from 1 up", Hint: "for example N, or 4"}
 	}
 	seen := int64(-1)
 	for _, v := range in.order {

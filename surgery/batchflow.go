@@ -52,7 +52,7 @@ func newBatchFlow(m *onnxpb.ModelProto, inputs map[string]bool, syms map[string]
 		if inputs[name] {
 			for _, d := range v.ShapeProto().GetDim()[1:] {
 				if p := d.GetDimParam(); p != "" && syms[p] {
-					return nil, &onnxpb.Error{Kind: onnxpb.Refused, Tensor: name, Msg: fmt.Sprintf("symbol %s stands for the batch, and for another dimension of this input too", p)}
+					return nil, &onnxpb.Error{Kind: onnxpb.Refused, Tensor: name, Msg: fmt.Sprintf("symbol %s stands for the batch, and for another dimension of this input too", p), Hint: "rename one of the two: onnxtool rename --dim"}
 				}
 			}
 			x.dims[0] = batchExtent
@@ -234,9 +234,12 @@ func captured(n *onnxpb.NodeProto) []string {
 	return out
 }
 
+// batchHint is what is left to do where a model does not allow another batch.
+const batchHint = "run it row by row, or export it with a free batch axis"
+
 // refuse makes the error that this node does not allow the change of the batch.
 func (c *batchCall) refuse(format string, args ...any) error {
-	return &onnxpb.Error{Kind: onnxpb.Refused, Node: c.n.Label(), Msg: "the batch cannot be changed: " + fmt.Sprintf(format, args...)}
+	return &onnxpb.Error{Kind: onnxpb.Refused, Node: c.n.Label(), Msg: "the batch cannot be changed: " + fmt.Sprintf(format, args...), Hint: batchHint}
 }
 
 // mixes makes the error that this node computes across the rows.

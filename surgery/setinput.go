@@ -1,0 +1,261 @@
+package surgery
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"onnxtool/onnxpb"
+)
+
+// Layouts of images, for InputSpec.Layout.
+const (
+	NHWC = "NHWC"
+	NCHW = "NCHW"
+)
+
+// InputSpec says what SetInput makes of a graph input. The zero value changes nothing.
+type InputSpec struct {
+	// Shape is the shape to declare, in the model's own layout; nil keeps it. A number replaces a symbol or an unknown dimension, everywhere where
+	// the symbol stands. A symbol replaces another one, or an unknown dimension; in axis 0 it may replace a number, as SetBatch does it.
+	// Nothing else replaces a number: the graph was made for it.
+	Shape []onnxpb.Dim
+	// Type is the element type that the input gets; 0 keeps it. A Cast gives the model the type that it had.
+	Type onnxpb.TensorProto_DataType
+	// Layout is the layout that the input gets, NHWC or NCHW, where the model's own is the other one; "" keeps it. The declared
+	// shape is permuted, and a Transpose gives the model its own layout. The input must have 4 dimensions.
+	Layout string
+	// SwapRGB turns the order of the three channels round (RGB to BGR, or back) before the model sees them.
+	SwapRGB bool
+	// Mean, Std and Scale normalise what the model sees: (x*Scale - Mean) / Std, with one number for all channels or one for each, in the
+	// order in which the model has them (after SwapRGB). None, and a Scale of 0, leave that step out. The model's own type must be a float.
+	Mean, Std []float64
+	Scale     float64
+}
+
+// SetInput changes what a graph input takes, and grafts the nodes behind it that give the model what it took before: Cast, Transpose, swap of the
+// channels, normalisation, in this order. The input keeps its name; the model's nodes, at any depth, read the last of the new values
+// instead, whose names start with NAME_inner. Each form of a node is that of the model's opset, from 7 up.
+//
+// Refused (kind Refused) are: an input with a default (an initializer of the same name), a graft on an input that is an output too, and a shape that
+// takes a number away or replaces it by another. Unfit are a request for another rank or layout than the input has, and names that do not exist.
+func SetInput(m *onnxpb.ModelProto, name string, s InputSpec) (*Report, error) {
+	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) { return setInput(m, name, s) })
+}
+
+func setInput(m *onnxpb.ModelProto, name string, s InputSpec) (*Report, error) {
+	r := &Report{Edit: "setinput"}
+	v, err := findInput(m, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.check(); err != nil {
+		return nil, inTensor(err, name)
+	}
+	if s.Shape != nil {
+		if err := setShape(m, v, s.Shape, r); err != nil {
+			return nil, inTensor(err, name)
+		}
+		v = graphInput(m, name) // the batch may have made the model another
+	}
+	g := &inputGraft{m: m, g: NewGraph(m), names: NewNames(m), name: name, v: v, spec: s, report: r, old: v.ElemType()}
+	if err := g.plan(); err != nil {
+		return nil, inTensor(err, name)
+	}
+	return r, g.apply()
+}
+
+// inTensor adds the name of the input to an error that names no value.
+func inTensor(err error, name string) error {
+	if e, ok := err.(*onnxpb.Error); ok && e.Tensor == "" && e.Node == "" {
+		e.Tensor = name
+	}
+	return err
+}
+
+// graphInput returns the (first) declaration of a graph input, or nil.
+func graphInput(m *onnxpb.ModelProto, name string) *onnxpb.ValueInfoProto {
+	for _, v := range m.GetGraph().GetInput() {
+		if v.GetName() == name {
+			return v
+		}
+	}
+	return nil
+}
+
+// findInput returns the declaration of a graph input that is a tensor and has no default.
+func findInput(m *onnxpb.ModelProto, name string) (*onnxpb.ValueInfoProto, error) {
+	v := graphInput(m, name)
+	if v == nil {
+		names := []string{}
+		for _, in := range m.GetGraph().GetInput() {
+			names = append(names, in.GetName())
+		}
+		e := &onnxpb.Error{Tensor: name, Msg: "the model has no such input", Hint: "its inputs are " + strings.Join(names, ", ")}
+		if near := Nearest(name, names, 3); len(near) > 0 {
+			e.Hint = "did you mean " + strings.Join(near, ", ") + "?"
+		}
+		return nil, e
+	}
+	g := NewGraph(m)
+	if g.Initializer(name) != nil || g.SparseInitializer(name) != nil {
+		return nil, &onnxpb.Error{Kind: onnxpb.Refused, Tensor: name, Msg: "this input has a default, an initializer of the same name, whose type and shape it must have",
+			Hint: "remove the initializer, or take the input off the graph"}
+	}
+	if v.GetType().GetTensorType() == nil {
+		return nil, &onnxpb.Error{Tensor: name, Msg: "this input is no tensor"}
+	}
+	return v, nil
+}
+
+// check refuses what makes no sense for any model.
+func (s InputSpec) check() error {
+	usage := func(format string, args ...any) error { return onnxpb.Errorf(onnxpb.Usage, format, args...) }
+	if s.Layout != "" && s.Layout != NHWC && s.Layout != NCHW {
+		return usage("layout %q is neither NHWC nor NCHW", s.Layout)
+	}
+	finite := func(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+	for _, v := range s.Mean {
+		if !finite(v) {
+			return usage("a mean of %v cannot be subtracted", v)
+		}
+	}
+	for _, v := range s.Std {
+		if !finite(v) || v == 0 {
+			return usage("a deviation of %v cannot be divided by", v)
+		}
+	}
+	if !finite(s.Scale) {
+		return usage("a scale of %v cannot be multiplied by", s.Scale)
+	}
+	if _, ok := onnxpb.TensorProto_DataType_name[int32(s.Type)]; !ok {
+		return usage("element type %d is not one of ONNX's", s.Type)
+	}
+	return nil
+}
+
+// setShape declares another shape, where the graph allows it.
+func setShape(m *onnxpb.ModelProto, v *onnxpb.ValueInfoProto, shape []onnxpb.Dim, r *Report) error {
+	old, ranked := v.Shape()
+	if !ranked {
+		v.Type = onnxpb.TensorType(v.ElemType(), shape)
+		r.Add("changed", "input", v.GetName(), "of any rank", onnxpb.FormatShape(shape))
+		return nil
+	}
+	if len(old) != len(shape) {
+		return &onnxpb.Error{Msg: fmt.Sprintf("shape %s has %d dimensions, the input has %d: %s", onnxpb.FormatShape(shape), len(shape), len(old), onnxpb.FormatShape(old))}
+	}
+	for i := range shape {
+		have, want := old[i], shape[i]
+		switch {
+		case have == want:
+		case !have.Known && have.Param == "": // any dimension says more than none
+		case have.Known && i == 0 && want.Param != "":
+		case have.Known:
+			return refusedDim(i, old, shape)
+		case !want.Known && want.Param == "":
+			return &onnxpb.Error{Kind: onnxpb.Refused, Msg: fmt.Sprintf("axis %d is %s, and cannot be made unknown: other values may refer to it", i, have)}
+		}
+	}
+	before := onnxpb.FormatShape(old)
+	if err := setBatchAxis(m, old, shape, r); err != nil {
+		return err
+	}
+	subst := map[string]onnxpb.Dim{}
+	for i := range shape {
+		if have := old[i]; have != shape[i] && have.Param != "" && i != 0 {
+			if was, ok := subst[have.Param]; ok && was != shape[i] {
+				return &onnxpb.Error{Kind: onnxpb.Refused, Msg: fmt.Sprintf("axes that are both %s cannot become %s and %s", have.Param, was, shape[i])}
+			}
+			subst[have.Param] = shape[i]
+		}
+	}
+	substitute(m, subst)
+	for i, d := range graphInput(m, v.GetName()).ShapeProto().GetDim() {
+		shape[i].Set(d)
+	}
+	if after := onnxpb.FormatShape(shape); after != before && len(subst)+changedUnknown(old, shape) > 0 {
+		r.Add("changed", "input", v.GetName(), before, after)
+	}
+	return nil
+}
+
+// changedUnknown counts the dimensions that were unknown and are no more.
+func changedUnknown(old, shape []onnxpb.Dim) int {
+	n := 0
+	for i := range shape {
+		if old[i] == (onnxpb.Dim{}) && shape[i] != old[i] {
+			n++
+		}
+	}
+	return n
+}
+
+// refusedDim tells why a number cannot be replaced.
+func refusedDim(axis int, old, shape []onnxpb.Dim) error {
+	e := &onnxpb.Error{Kind: onnxpb.Refused, Msg: fmt.Sprintf("axis %d is %s, which the graph was made for, and cannot become %s", axis, old[axis], shape[axis])}
+	switch {
+	case axis == 0:
+		e.Hint = "onnxtool setbatch changes the batch"
+	case len(old) == 4 && fitsOther(old, shape):
+		e.Hint = "the shape is written in the model's own layout, which is " + onnxpb.FormatShape(old) + "; --layout permutes it"
+	default:
+		e.Hint = "export the model anew for that size"
+	}
+	return e
+}
+
+// fitsOther tells whether a shape would fit in the other layout.
+func fitsOther(old, shape []onnxpb.Dim) bool {
+	for _, perm := range [][4]int{toNHWC, toNCHW} {
+		fits := true
+		for i, p := range perm {
+			fits = fits && (shape[i] == old[p] || !old[p].Known || i == 0)
+		}
+		if fits {
+			return true
+		}
+	}
+	return false
+}
+
+// setBatchAxis changes axis 0, by way of setBatch.
+func setBatchAxis(m *onnxpb.ModelProto, old, shape []onnxpb.Dim, r *Report) error {
+	if len(shape) == 0 || old[0] == shape[0] || old[0] == (onnxpb.Dim{}) {
+		return nil
+	}
+	sub, err := setBatch(m, shape[0], nil)
+	if err != nil {
+		if e, ok := err.(*onnxpb.Error); ok && e.Hint == "" {
+			e.Hint = "axis 0 is the batch, which goes through onnxtool setbatch; give axis 0 as " + old[0].String() + " to leave it"
+		}
+		return err
+	}
+	r.Merge(sub)
+	return nil
+}
+
+// substitute replaces symbols wherever they are declared in the main graph and its subgraphs.
+func substitute(m *onnxpb.ModelProto, subst map[string]onnxpb.Dim) {
+	if len(subst) == 0 {
+		return
+	}
+	var graph func(g *onnxpb.GraphProto)
+	graph = func(g *onnxpb.GraphProto) {
+		for _, list := range [][]*onnxpb.ValueInfoProto{g.GetInput(), g.GetOutput(), g.GetValueInfo()} {
+			for _, v := range list {
+				eachDim(v.GetType(), func(p *onnxpb.TensorShapeProto_Dimension) {
+					if to, ok := subst[p.GetDimParam()]; ok && p.GetDimParam() != "" {
+						to.Set(p)
+					}
+				})
+			}
+		}
+		for _, n := range g.GetNode() {
+			for s := range n.Subgraphs() {
+				graph(s)
+			}
+		}
+	}
+	graph(m.GetGraph())
+}
