@@ -2,6 +2,8 @@ package verify
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -165,4 +167,16 @@ func mustFail(t *testing.T, err error, kind onnxpb.Kind, parts ...string) {
 	}
 }
 
-func protoMarshal(m proto.Message) ([]byte, error) { return proto.Marshal(m) }
+// writeTensor writes a tensor to a .pb file and returns its path.
+func writeTensor(t testing.TB, dir, name string, a *onnxpb.Array) string {
+	t.Helper()
+	data, err := proto.Marshal(a.Proto("x"))
+	path := filepath.Join(dir, name)
+	if err == nil {
+		err = os.WriteFile(path, data, 0o666)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

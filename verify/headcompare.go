@@ -8,8 +8,8 @@ import (
 	"onnxtool/onnxpb"
 )
 
-// maxFailures is how many failures a report lists.
-const maxFailures = 10
+// maxFailures is how many failures a report lists of each check.
+const maxFailures = 4
 
 // fusedRun is what the fused model gave for the images at one batch.
 type fusedRun struct {
@@ -255,10 +255,16 @@ func (h *headCheck) slack(a answer, f, r pose) [3]float64 {
 }
 
 func (h *headCheck) fail(f Failure) {
-	if len(h.report.Failures) < maxFailures {
+	h.report.FailureCount++
+	listed := 0
+	for _, other := range h.report.Failures {
+		if other.Check == f.Check {
+			listed++
+		}
+	}
+	if listed < maxFailures {
 		h.report.Failures = append(h.report.Failures, f)
 	}
-	h.report.FailureCount++
 }
 
 // exact holds the rows of one batch to the poses that the gate itself reads.

@@ -44,7 +44,7 @@ type HeadReport struct {
 	// Sweep is missing where the exact check could not be made.
 	Sweep    *Sweep   `json:"sweep,omitempty"`
 	Coverage Coverage `json:"coverage"`
-	// Failures lists the first failures; FailureCount counts all.
+	// Failures lists the first failures of each check; FailureCount counts all.
 	Failures     []Failure `json:"failures,omitempty"`
 	FailureCount int       `json:"failure_count"`
 	Warnings     []string  `json:"warnings,omitempty"`

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"onnxtool/onnxpb"
 	"onnxtool/surgery"
@@ -24,6 +25,7 @@ func (h *headCheck) sweep() (*Sweep, error) {
 	if h.inner[front] == h.inner[rear] {
 		return &Sweep{Why: "both poses are one tensor"}, nil
 	}
+	declareInner(m.Graph, h.inner)
 	if _, err := surgery.Extract(m, h.inner[:], []string{h.output}); err != nil {
 		return &Sweep{Why: err.Error()}, nil
 	}
@@ -71,6 +73,23 @@ func (h *headCheck) sweep() (*Sweep, error) {
 		}
 	}
 	return s, nil
+}
+
+// declareInner declares the poses that the gate reads, where a graph does not.
+func declareInner(g *onnxpb.GraphProto, inner [2]string) {
+	known := map[string]bool{}
+	for _, list := range [][]*onnxpb.ValueInfoProto{g.GetInput(), g.GetOutput(), g.GetValueInfo()} {
+		for _, v := range list {
+			known[v.GetName()] = true
+		}
+	}
+	info := slices.Clone(g.ValueInfo)
+	for _, name := range inner {
+		if !known[name] {
+			info = append(info, onnxpb.TensorValue(name, onnxpb.TensorProto_FLOAT, nil))
+		}
+	}
+	g.ValueInfo = info
 }
 
 func (h *headCheck) sweepRow(s *Sweep, i int, row, f, r [3]float32) {

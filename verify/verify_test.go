@@ -3,7 +3,6 @@ package verify
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -264,17 +263,7 @@ func TestModelsDims(t *testing.T) {
 
 func TestModelsInputsFromFiles(t *testing.T) {
 	dir := t.TempDir()
-	pb := func(name string, a *onnxpb.Array) string {
-		path := filepath.Join(dir, name)
-		data, err := protoMarshal(a.Proto("x"))
-		if err == nil {
-			err = os.WriteFile(path, data, 0o666)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	pb := func(name string, a *onnxpb.Array) string { return writeTensor(t, dir, name, a) }
 	var fed []float32
 	e := fakeEngine{"a": func(in map[string]*onnxpb.Array) map[string]*onnxpb.Array {
 		fed = append([]float32{}, in["x"].Data.([]float32)...)
