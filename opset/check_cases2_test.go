@@ -289,6 +289,4 @@ var warningCases = []faultCase{
 		warning(WarnExperiment, "", "scale", "", "Affine was an experiment")},
 	{"branch gives back an outer value", func(m *onnxpb.ModelProto) { find(m, "choose").Attribute[0].G.Output[0].Name = proto.String("b") },
 		warning(WarnOuter, "choose/then_branch", "", "b", "a value of an enclosing graph")},
-	{"graph takes a name of an earlier subgraph", func(m *onnxpb.ModelProto) { add(m, onnxpb.Node("Abs", "late", []string{"x"}, []string{"d"})) },
-		warning(WarnReused, "", "late", "d", "a subgraph of an earlier node makes")},
 }

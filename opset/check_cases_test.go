@@ -107,6 +107,8 @@ var valueCases = []faultCase{
 		g := find(m, "inner").Attribute[0].G
 		g.Initializer = append(g.Initializer, onnxpb.TensorOf("w", []int64{1}, []float32{1}))
 	}, one(FaultShadowed, "choose/else_branch/inner/then_branch", "", "w", "is made as an initializer, and so hides")},
+	{"graph takes a name of an earlier subgraph", func(m *onnxpb.ModelProto) { add(m, onnxpb.Node("Abs", "late", []string{"x"}, []string{"d"})) },
+		one(FaultShadowed, "", "late", "d", "a subgraph of an earlier node makes a value of that name")},
 	{"branches may use the same names", func(m *onnxpb.ModelProto) {
 		e := find(m, "choose").Attribute[1].G
 		e.Node = append(e.Node, onnxpb.Node("Abs", "same", []string{"b"}, []string{"x1"}))

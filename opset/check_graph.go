@@ -10,7 +10,7 @@ type scope struct {
 	nodes  []*onnxpb.NodeProto
 	made   []string                     // the values that this scope made visible, to be taken back at its end
 	makers map[string]*onnxpb.NodeProto // which node makes a value, at this depth; filled when an undefined value is first met
-	below  map[string]bool              // values that subgraphs of this scope made, where warnings are asked for
+	below  map[string]bool              // values that subgraphs of this scope made: their names are not free
 }
 
 // define notes that a value is made, and finds fault where it is made already. what says by what, such as "an initializer".
@@ -25,7 +25,7 @@ func (c *checker) define(s *scope, at *place, name, what string) {
 		return
 	}
 	if s.below[name] {
-		c.warn(at, WarnReused, name, "has the name of a value that a subgraph of an earlier node makes")
+		c.fail(at, FaultShadowed, name, "is made as %s, and a subgraph of an earlier node makes a value of that name", what)
 	}
 	s.body.visible[name] = definition{s.depth, what}
 	s.made = append(s.made, name)
@@ -36,7 +36,7 @@ func (c *checker) leave(s *scope) {
 	for _, name := range s.made {
 		delete(s.body.visible, name)
 	}
-	if c.o.Warnings && s.parent != nil {
+	if s.parent != nil {
 		if s.parent.below == nil {
 			s.parent.below = map[string]bool{}
 		}

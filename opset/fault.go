@@ -17,7 +17,7 @@ const (
 	FaultType          = "type"                // a graph input or output without a type, or with one that ONNX does not know
 	FaultTypeMismatch  = "type-mismatch"       // an initializer is not what the input of its name is declared to be
 	FaultDuplicate     = "duplicate-value"     // a value is made twice in one graph
-	FaultShadowed      = "shadowed-value"      // a subgraph makes a value that an enclosing graph made before
+	FaultShadowed      = "shadowed-value"      // a subgraph and a graph around it make values of one name
 	FaultUndefined     = "undefined-value"     // a value is used that nothing makes
 	FaultOrder         = "order"               // a value is used before the node that makes it
 	FaultGraphOutput   = "graph-output"        // nothing makes a graph output, or it is listed twice
@@ -50,7 +50,6 @@ const (
 	WarnStale      = "stale"          // a value_info or annotation of a value that is not there
 	WarnExperiment = "experimental"   // an operator of the early days that was removed
 	WarnOuter      = "outer-output"   // a subgraph gives back a value of an enclosing graph
-	WarnReused     = "reused-name"    // a graph makes a value of a name that a subgraph of it made before
 )
 
 // Fault is one thing that is wrong with a model, and its place. Every field but Code and Message may be empty.
