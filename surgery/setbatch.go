@@ -34,58 +34,59 @@ type batchDeclaration struct {
 	facts   map[string]*batchFact // what the analysis found; nil where there was none
 	symbols map[string]bool       // the old symbols of the batch
 	report  *Report
-	infos   int
 }
 
 func (d *batchDeclaration) model(m *onnxpb.ModelProto, in *batchInputsOf) error {
 	top := m.GetGraph()
+	lists := [][]*onnxpb.ValueInfoProto{top.GetInput(), top.GetOutput(), top.GetValueInfo()}
+	before := map[*onnxpb.ValueInfoProto]string{}
+	for _, list := range lists {
+		for _, v := range list {
+			before[v] = typeShape(v)
+		}
+	}
 	for _, v := range top.GetInput() {
-		d.told("input", v, func() {
-			if in.names[v.GetName()] {
-				d.batch.Set(v.ShapeProto().GetDim()[0])
+		if in.names[v.GetName()] {
+			d.batch.Set(v.ShapeProto().GetDim()[0])
+		}
+	}
+	for _, list := range lists[1:] {
+		for _, v := range list {
+			d.value(v)
+		}
+	}
+	d.replaceSymbols(m)
+	infos := 0
+	for i, list := range lists {
+		for _, v := range list {
+			after := typeShape(v)
+			switch {
+			case after == before[v]:
+			case i == 2:
+				infos++
+			default:
+				d.report.Add("changed", []string{"input", "output"}[i], v.GetName(), before[v], after)
 			}
-			d.symbolsOf(v)
-		})
-	}
-	free := []string{}
-	for _, v := range top.GetOutput() {
-		x := d.facts[v.GetName()]
-		d.told("output", v, func() { d.value(v) })
-		if d.facts != nil && !x.rows() {
-			free = append(free, v.GetName())
 		}
 	}
-	for _, v := range top.GetValueInfo() {
-		before, _ := v.Shape()
-		d.value(v)
-		if after, _ := v.Shape(); onnxpb.FormatShape(after) != onnxpb.FormatShape(before) {
-			d.infos++
-		}
-	}
-	for _, n := range top.GetNode() {
-		for g := range n.Subgraphs() {
-			d.subgraph(g)
-		}
-	}
-	if d.infos > 0 {
-		d.report.Note("%d declarations in value_info follow", d.infos)
+	if infos > 0 {
+		d.report.Note("%d declarations in value_info follow", infos)
 	}
 	if d.facts != nil {
-		for _, name := range free {
-			d.report.Note("output %q does not depend on the batch and stays as it is", name)
+		for _, v := range top.GetOutput() {
+			if !d.facts[v.GetName()].rows() {
+				d.report.Note("output %q does not depend on the batch and stays as it is", v.GetName())
+			}
 		}
 	}
 	return d.clash(top)
 }
 
-// told reports what becomes of the shape of an input or output.
-func (d *batchDeclaration) told(what string, v *onnxpb.ValueInfoProto, change func()) {
-	before, _ := v.Shape()
-	change()
-	after, ranked := v.Shape()
-	if a, b := onnxpb.FormatShape(before), onnxpb.FormatShape(after); ranked && a != b {
-		d.report.Add("changed", what, v.GetName(), a, b)
-	}
+// typeShape writes the dimensions in the type of a value, which may be a tensor or hold tensors.
+func typeShape(v *onnxpb.ValueInfoProto) string {
+	dims := []onnxpb.Dim{}
+	eachDim(v.GetType(), func(p *onnxpb.TensorShapeProto_Dimension) { dims = append(dims, onnxpb.DimOf(p)) })
+	return onnxpb.FormatShape(dims)
 }
 
 // value declares a value of the main graph.
@@ -94,31 +95,55 @@ func (d *batchDeclaration) value(v *onnxpb.ValueInfoProto) {
 	if x := d.facts[v.GetName()]; x.rows() && len(shape) == x.rank() {
 		x.dims[x.axis].dim(d.batch).Set(shape[x.axis])
 	}
-	d.symbolsOf(v)
 }
 
-// symbolsOf replaces the old symbols of the batch in a type.
-func (d *batchDeclaration) symbolsOf(v *onnxpb.ValueInfoProto) {
+// replaceSymbols puts the new batch wherever a symbol of the old one stands, in subgraphs and training graphs too.
+func (d *batchDeclaration) replaceSymbols(m *onnxpb.ModelProto) {
 	if len(d.symbols) == 0 {
 		return
 	}
-	eachDim(v.GetType(), func(p *onnxpb.TensorShapeProto_Dimension) {
-		if s := p.GetDimParam(); s != "" && d.symbols[s] {
-			d.batch.Set(p)
-		}
-	})
+	if d.batch.Param != "" {
+		MapNames(m, NameMap{Dim: func(s string) string {
+			if d.symbols[s] {
+				return d.batch.Param
+			}
+			return s
+		}})
+		return
+	}
+	subst := map[string]onnxpb.Dim{}
+	for s := range d.symbols {
+		subst[s] = d.batch
+	}
+	substitute(m, subst)
 }
 
-func (d *batchDeclaration) subgraph(g *onnxpb.GraphProto) {
-	for _, list := range [][]*onnxpb.ValueInfoProto{g.GetInput(), g.GetOutput(), g.GetValueInfo()} {
-		for _, v := range list {
-			d.symbolsOf(v)
+// substitute replaces symbols of dimensions wherever they are declared: in the main graph, its subgraphs and the graphs of the training information.
+func substitute(m *onnxpb.ModelProto, subst map[string]onnxpb.Dim) {
+	if len(subst) == 0 {
+		return
+	}
+	var graph func(g *onnxpb.GraphProto)
+	graph = func(g *onnxpb.GraphProto) {
+		for _, list := range [][]*onnxpb.ValueInfoProto{g.GetInput(), g.GetOutput(), g.GetValueInfo()} {
+			for _, v := range list {
+				eachDim(v.GetType(), func(p *onnxpb.TensorShapeProto_Dimension) {
+					if to, ok := subst[p.GetDimParam()]; ok && p.GetDimParam() != "" {
+						to.Set(p)
+					}
+				})
+			}
+		}
+		for _, n := range g.GetNode() {
+			for s := range n.Subgraphs() {
+				graph(s)
+			}
 		}
 	}
-	for _, n := range g.GetNode() {
-		for s := range n.Subgraphs() {
-			d.subgraph(s)
-		}
+	graph(m.GetGraph())
+	for _, t := range m.GetTrainingInfo() {
+		graph(t.GetInitialization())
+		graph(t.GetAlgorithm())
 	}
 }
 

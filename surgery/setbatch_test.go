@@ -461,6 +461,10 @@ var mixed = []struct {
 		return bm{x: nums(1, 3), y: nums(1, 3), nodes: []*onnxpb.NodeProto{
 			onnxpb.Node("DynamicQuantizeLinear", "q", []string{"x"}, []string{"a", "s", "z"}), op("DequantizeLinear", "y", "a s z")}}.model()
 	}},
+	{"a late refusal, behind what was mended", "late", "over all axes", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 2, 3), y: nums(1, 1), inits: []*onnxpb.TensorProto{ints("s", 1, 6), noise("k", 1, 2)}, nodes: []*onnxpb.NodeProto{
+			op("Reshape", "r", "x s"), op("Concat", "c", "r k", onnxpb.Int("axis", 1)), op("ReduceMax", "late", "c"), op("Neg", "y", "late")}}.model()
+	}},
 	{"opset 6", "", "opset 6", func() *onnxpb.ModelProto {
 		return bm{opset: 6, x: nums(1, 3), y: nums(1, 3), nodes: []*onnxpb.NodeProto{op("Relu", "y", "x")}}.model()
 	}},

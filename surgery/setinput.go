@@ -234,28 +234,3 @@ func setBatchAxis(m *onnxpb.ModelProto, old, shape []onnxpb.Dim, r *Report) erro
 	r.Merge(sub)
 	return nil
 }
-
-// substitute replaces symbols wherever they are declared in the main graph and its subgraphs.
-func substitute(m *onnxpb.ModelProto, subst map[string]onnxpb.Dim) {
-	if len(subst) == 0 {
-		return
-	}
-	var graph func(g *onnxpb.GraphProto)
-	graph = func(g *onnxpb.GraphProto) {
-		for _, list := range [][]*onnxpb.ValueInfoProto{g.GetInput(), g.GetOutput(), g.GetValueInfo()} {
-			for _, v := range list {
-				eachDim(v.GetType(), func(p *onnxpb.TensorShapeProto_Dimension) {
-					if to, ok := subst[p.GetDimParam()]; ok && p.GetDimParam() != "" {
-						to.Set(p)
-					}
-				})
-			}
-		}
-		for _, n := range g.GetNode() {
-			for s := range n.Subgraphs() {
-				graph(s)
-			}
-		}
-	}
-	graph(m.GetGraph())
-}
