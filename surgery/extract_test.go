@@ -169,6 +169,23 @@ func TestExtractKeepsDeclarations(t *testing.T) {
 	}
 }
 
+// The quantisation annotation of an input that goes does not hold its scale.
+func TestExtractDropsAnnotations(t *testing.T) {
+	m := branchModel()
+	g := m.Graph
+	g.Initializer = append(g.Initializer, floats("x_scale", []int64{1}, 1), floats("y_scale", []int64{1}, 1))
+	for _, n := range []string{"x", "y"} {
+		g.QuantizationAnnotation = append(g.QuantizationAnnotation, &onnxpb.TensorAnnotation{TensorName: proto.String(n),
+			QuantParameterTensorNames: []*onnxpb.StringStringEntryProto{entry("SCALE_TENSOR", n+"_scale")}})
+	}
+	if _, err := Extract(m, []string{"y"}, []string{"u"}); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Graph.Initializer) != 2 || m.Graph.Initializer[1].GetName() != "y_scale" || len(m.Graph.QuantizationAnnotation) != 1 {
+		t.Errorf("left are %v and %v", m.Graph.Initializer, m.Graph.QuantizationAnnotation)
+	}
+}
+
 // Types that nothing declares are told by the signatures of operators where these tell them.
 func TestExtractTypes(t *testing.T) {
 	for _, c := range []struct {

@@ -3,9 +3,11 @@ package surgery
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"onnxtool/onnxpb"
 )
@@ -128,6 +130,51 @@ func TestMapNames(t *testing.T) {
 	}
 	if m.Graph.Node[4].Input[1] != "" {
 		t.Error("an empty name got a prefix")
+	}
+}
+
+// Whatever field of whatever message holds the name of a value, node or dimension gets the new one: told by looking through all strings of the model, and not by the list of
+// places that the code itself goes by.
+func TestMapNamesEverywhere(t *testing.T) {
+	values := strings.Fields("x cond bias W S h_scale trips h hs f g l out seq opt local then_w then_out else_out i go_in state go_out next deep_out fresh rate loss dW delta W_new")
+	nodes := strings.Fields("matmul add_sparse call choose loop add_bias sequence optional then_add then_mul else_neg else_abs body_go body_if deep_add deep_sub draw mean gradient scale_grad update")
+	old := map[string]bool{"N": true}
+	for _, n := range append(values, nodes...) {
+		old[n] = true
+	}
+	m := richModel()
+	p := func(s string) string { return "new/" + s }
+	MapNames(m, NameMap{Value: p, Node: p, Dim: p})
+	renamed := map[string]bool{}
+	walkMessages(m.ProtoReflect(), "model", func(path string, x protoreflect.Message) {
+		if strings.Contains(path, ".functions[") || strings.Contains(path, "metadata_props") && !strings.HasPrefix(path, "model.metadata_props[1]") {
+			return
+		}
+		x.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+			if f.Kind() != protoreflect.StringKind && f.Kind() != protoreflect.BytesKind || f.Name() == "domain" || f.Name() == "name" && strings.HasSuffix(string(x.Descriptor().Name()), "GraphProto") {
+				return true
+			}
+			texts := []string{}
+			if f.IsList() {
+				for i := 0; i < v.List().Len(); i++ {
+					texts = append(texts, v.List().Get(i).String())
+				}
+			} else {
+				texts = append(texts, v.String())
+			}
+			for _, s := range texts {
+				if old[s] {
+					t.Errorf("%s.%s is still %q", path, f.Name(), s)
+				}
+				renamed[strings.TrimPrefix(s, "new/")] = strings.HasPrefix(s, "new/")
+			}
+			return true
+		})
+	})
+	for n := range old {
+		if !renamed[n] {
+			t.Errorf("%q got no new name", n)
+		}
 	}
 }
 

@@ -261,6 +261,18 @@ func TestRenameStaleNames(t *testing.T) {
 	}
 }
 
+// A name that stands outside of the subgraph whose value it is follows that value where all of that name are renamed.
+func TestRenameNamedFromOutside(t *testing.T) {
+	m := branchModel()
+	m.MetadataProps = []*onnxpb.StringStringEntryProto{entry("onnxtool.dmhead.front_pose", "t"), entry("other", "t")}
+	if _, err := Rename(m, []RenameRule{{KindTensor, "t", "s"}}); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := m.MetadataProps[0].GetValue(), m.MetadataProps[1].GetValue(); a != "s" || b != "t" {
+		t.Errorf("the metadata are %q and %q", a, b)
+	}
+}
+
 // Outputs that are listed twice stay so.
 func TestRenameOutputTwice(t *testing.T) {
 	m := branchModel()

@@ -42,6 +42,21 @@ func TestTidyKeeps(t *testing.T) {
 	effect.Domain = proto.String("org.example")
 	g.Node = append(g.Node, effect)
 	m.OpsetImport = append(m.OpsetImport, onnxpb.Opset("org.example", 1), onnxpb.Opset("unused", 1))
+	// An output that nobody reads, of a node that somebody does.
+	then := g.Node[0].Attr("then_branch").G
+	then.Node = append([]*onnxpb.NodeProto{onnxpb.Node("Split", "split", []string{"x"}, []string{"half", "rest"})}, then.Node...)
+	then.Node[1].Input[0] = "half"
+	then.QuantizationAnnotation = []*onnxpb.TensorAnnotation{{TensorName: proto.String("rest"), QuantParameterTensorNames: []*onnxpb.StringStringEntryProto{entry("SCALE_TENSOR", "rest_scale")}}}
+	then.Initializer = []*onnxpb.TensorProto{floats("rest_scale", []int64{1}, 1)}
+	// What only the training reads, by its nodes, by a binding, and by the names in Gradient.
+	g.Node = append(g.Node, onnxpb.Node("Neg", "for_training", []string{"x"}, []string{"aux"}), onnxpb.Node("Abs", "for_gradient", []string{"x"}, []string{"aim"}))
+	g.Initializer = append(g.Initializer, floats("bound", []int64{1}, 1))
+	gradient := onnxpb.Node("Gradient", "gradient", []string{"x"}, []string{"dx"}, onnxpb.Strs("xs", "x"), onnxpb.Str("y", "aim"))
+	gradient.Domain = proto.String("ai.onnx.preview.training")
+	m.TrainingInfo = []*onnxpb.TrainingInfoProto{{
+		Algorithm:     &onnxpb.GraphProto{Node: []*onnxpb.NodeProto{onnxpb.Node("Abs", "", []string{"aux"}, []string{"loss"}), gradient, onnxpb.Node("Neg", "", []string{"dx"}, []string{"step"})}},
+		UpdateBinding: []*onnxpb.StringStringEntryProto{entry("bound", "loss"), entry("w", "step")},
+	}}
 	before := marshal(t, m)
 	r, err := Tidy(m)
 	if err != nil {
