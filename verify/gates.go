@@ -150,7 +150,7 @@ func publishedSide(angle [3]float64, s float32) [3]float32 {
 	var p [3]float32
 	p[yaw] = s
 	for _, i := range []int{roll, pitch} {
-		product := float32(angle[i]) * s
+		product := float32(float32(angle[i]) * s)
 		sum := s + float32(1e-5)
 		p[i] = product / sum
 	}

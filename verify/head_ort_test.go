@@ -28,6 +28,11 @@ func standins() (front, rear *onnxpb.ModelProto) {
 	return standin.SixDRepNet(standin.SmallRepVGG, 1), standin.WHENet(standin.SmallEfficientNet, 2)
 }
 
+// standinRear returns another small rear model.
+func standinRear(seed uint64) *onnxpb.ModelProto {
+	return standin.WHENet(standin.SmallEfficientNet, seed)
+}
+
 func dmhead(t *testing.T, front, rear *onnxpb.ModelProto, o fuse.DMHeadOptions) *onnxpb.ModelProto {
 	t.Helper()
 	m, _, err := fuse.DMHead(fuse.Input{Name: "front", Model: front}, fuse.Input{Name: "rear", Model: rear}, o)

@@ -169,7 +169,8 @@ type Norm struct {
 	Scale float64   `json:"scale"`
 }
 
-// apply normalises images [N,...]; it computes in float64 and rounds once.
+// apply normalises images [N,...], step by step in float32 as a graph does, so that the originals see the image that the fused model makes for
+// them: networks make much of the last bit.
 func (n *Norm) apply(a *onnxpb.Array) (*onnxpb.Array, error) {
 	if n == nil {
 		return a, nil
@@ -182,23 +183,25 @@ func (n *Norm) apply(a *onnxpb.Array) (*onnxpb.Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	scale := n.Scale
+	scale := float32(n.Scale)
 	if scale == 0 {
 		scale = 1
 	}
-	pick := func(list []float64, c int, none float64) float64 {
+	number := func(list []float64, c int, none float32) float32 {
 		switch len(list) {
 		case 0:
 			return none
 		case 1:
-			return list[0]
+			return float32(list[0])
 		}
-		return list[c]
+		return float32(list[c])
 	}
 	dst := make([]float32, len(src))
 	for i, x := range src {
 		c := i / stride % channels
-		dst[i] = float32((float64(x)*scale - pick(n.Mean, c, 0)) / pick(n.Std, c, 1))
+		scaled := float32(x * scale) // rounded, whatever the machine could fuse
+		centred := scaled - number(n.Mean, c, 0)
+		dst[i] = centred / number(n.Std, c, 1)
 	}
 	return onnxpb.ArrayOf(a.Dims, dst), nil
 }
