@@ -2,6 +2,8 @@ package corpus
 
 import (
 	"archive/tar"
+	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ulikunitz/xz"
 	"google.golang.org/protobuf/proto"
@@ -25,29 +28,31 @@ func unpacked(tb testing.TB) string {
 		tb.Fatal(err)
 	}
 	path := filepath.Join(root, "..", "shared", archive)
-	st, err := os.Stat(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		tb.Logf("without the cases of ONNX 1.22: %s is absent", path)
 		return ""
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		tb.Fatal(err)
+		cache = filepath.Join(root, ".cache")
 	}
 	// Another archive of the same name gets another directory, which is there whole or not at all.
-	dir := filepath.Join(cache, "onnxtool-test", fmt.Sprintf("%s-%d-%d", strings.TrimSuffix(archive, ".tar.xz"), st.Size(), st.ModTime().Unix()))
+	sum := sha256.Sum256(data)
+	dir := filepath.Join(cache, "onnxtool-test", fmt.Sprintf("%s-%x", strings.TrimSuffix(archive, ".tar.xz"), sum[:8]))
 	if _, err := os.Stat(dir); err == nil {
 		return dir
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		tb.Fatal(err)
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".unpacking-*")
+	removeStale(filepath.Dir(dir))
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), unpacking+"*")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer os.RemoveAll(tmp)
-	if err := unpack(path, tmp); err != nil {
+	if err := unpack(data, tmp); err != nil {
 		tb.Fatalf("%s: %v", path, err)
 	}
 	if err := makeLightInputs(filepath.Join(tmp, "light")); err != nil {
@@ -79,14 +84,22 @@ func projectRoot() (string, error) {
 	}
 }
 
-// unpack writes the files and directories of an archive below dir.
-func unpack(path, dir string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
+// unpacking is what the names of directories that are being filled begin with.
+const unpacking = ".unpacking-"
+
+// removeStale removes what test runs that were killed have left.
+func removeStale(dir string) {
+	left, _ := filepath.Glob(filepath.Join(dir, unpacking+"*"))
+	for _, d := range left {
+		if st, err := os.Stat(d); err == nil && time.Since(st.ModTime()) > time.Hour {
+			os.RemoveAll(d)
+		}
 	}
-	defer f.Close()
-	x, err := xz.NewReader(f)
+}
+
+// unpack writes the files and directories of an archive below dir.
+func unpack(data []byte, dir string) error {
+	x, err := xz.NewReader(bytes.NewReader(data))
 	if err != nil {
 		return err
 	}

@@ -7,5 +7,7 @@
 // this runs as it is.
 //
 // Weights of large models (more than 64 MiB) are not copied either: ONNX Runtime maps them as external data, from the model's own file where the
-// model is unchanged since it was opened, else from a temporary file.
+// model is unchanged since it was opened, else from a temporary file. What ONNX Runtime makes of them is its own: at the levels of optimisation all
+// and extended it holds the weights of convolutions and matrix products a second time, in the layout of its kernels; at basic and none a 157 MB network
+// of convolutions opens in 8 ms and takes 3 MB.
 package ort

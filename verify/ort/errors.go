@@ -31,5 +31,9 @@ func engineError(err error) error {
 	msg = function.ReplaceAllString(msg, "")
 	msg = strings.TrimPrefix(strings.TrimSpace(msg), "Fatal error: ")
 	msg = strings.TrimSpace(whiteSpace.ReplaceAllString(msg, " "))
-	return &onnxpb.Error{Kind: onnxpb.Engine, Msg: "ONNX Runtime: " + msg}
+	e := &onnxpb.Error{Kind: onnxpb.Engine, Msg: "ONNX Runtime: " + msg}
+	if strings.Contains(msg, inventedPrefix) {
+		e.Hint = "nodes and values named " + inventedPrefix + "... are not the model's: they hand inputs and outputs over that cannot pass as they are"
+	}
+	return e
 }

@@ -110,7 +110,7 @@ func rewrite(m *onnxpb.ModelProto, forms []form) (*program, error) {
 	seen := map[string]bool{}
 	for _, v := range g.GetOutput() {
 		if seen[v.GetName()] {
-			return nil, onnxpb.Errorf(onnxpb.Engine, "the model has two outputs of the name %q", v.GetName())
+			return nil, &onnxpb.Error{Tensor: v.GetName(), Msg: "the model has two outputs of this name"}
 		}
 		seen[v.GetName()] = true
 		before := r.count
@@ -130,9 +130,12 @@ func rewrite(m *onnxpb.ModelProto, forms []form) (*program, error) {
 	return r.p, nil
 }
 
+// inventedPrefix is what all invented names begin with.
+const inventedPrefix = "onnxtool_ort_"
+
 // freePrefix returns a prefix that no name of the model begins with.
 func freePrefix(m *onnxpb.ModelProto) string {
-	prefix := "onnxtool_ort_"
+	prefix := inventedPrefix
 	for used := true; used; {
 		used = false
 		var walk func(g *onnxpb.GraphProto)

@@ -155,7 +155,7 @@ func (r *running) run(inputs map[string]*onnxpb.Value) ([]ort.Value, error) {
 func (r *running) call(args, got []ort.Value) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("Go's binding cannot take over an output: %v", p)
+			err = fmt.Errorf("the binding cannot take over an output: %v", p)
 		}
 	}()
 	return r.session.Run(args, got)

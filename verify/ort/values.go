@@ -349,6 +349,13 @@ func takeOver(v ort.Value) (*onnxpb.Value, error) {
 	case *ort.Tensor[bool]:
 		return taken(dims, v.GetData())
 	case *ort.StringTensor:
+		if len(dims) == 0 { // the binding takes it for one without elements
+			one, err := v.GetElement(0)
+			if err != nil {
+				return nil, engineError(err)
+			}
+			return taken(dims, []string{one})
+		}
 		s, err := v.GetContents()
 		if err != nil {
 			return nil, engineError(err)
