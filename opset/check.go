@@ -128,6 +128,7 @@ func (c *checker) model() {
 		c.fail(top, FaultName, "", "the model has no graph")
 	} else {
 		b := newBody(imports, nil)
+		b.visible = make(map[string]definition, len(c.m.GetGraph().GetNode())+len(c.m.GetGraph().GetInitializer()))
 		c.graph(b, nil, c.m.GetGraph(), top, 0)
 	}
 	c.functions(imports)

@@ -8,7 +8,7 @@ type scope struct {
 	parent *scope // the enclosing graph, or nil
 	depth  int
 	nodes  []*onnxpb.NodeProto
-	made   []string                     // the values that this scope made visible, to be taken back at its end
+	made   []string                     // the values that a subgraph made visible, to be taken back at its end
 	makers map[string]*onnxpb.NodeProto // which node makes a value, at this depth; filled when an undefined value is first met
 	below  map[string]bool              // values that subgraphs of this scope made: their names are not free
 }
@@ -28,24 +28,27 @@ func (c *checker) define(s *scope, at *place, name, what string) {
 		c.fail(at, FaultShadowed, name, "is made as %s, and a subgraph of an earlier node makes a value of that name", what)
 	}
 	s.body.visible[name] = definition{s.depth, what}
-	s.made = append(s.made, name)
+	if s.parent != nil { // what the outermost graph makes stays
+		s.made = append(s.made, name)
+	}
 }
 
-// leave takes back what a scope made visible.
+// leave takes back what the scope of a subgraph made visible.
 func (c *checker) leave(s *scope) {
+	if s.parent == nil {
+		return
+	}
 	for _, name := range s.made {
 		delete(s.body.visible, name)
 	}
-	if s.parent != nil {
-		if s.parent.below == nil {
-			s.parent.below = map[string]bool{}
-		}
-		for _, name := range s.made {
-			s.parent.below[name] = true
-		}
-		for name := range s.below {
-			s.parent.below[name] = true
-		}
+	if s.parent.below == nil {
+		s.parent.below = map[string]bool{}
+	}
+	for _, name := range s.made {
+		s.parent.below[name] = true
+	}
+	for name := range s.below {
+		s.parent.below[name] = true
 	}
 }
 

@@ -13,7 +13,9 @@ import (
 //	external.onnx  x [N,3] -> y [N,3], its weight in weight.bin, 12 bytes, which is not written
 func checkModels(save func(name string, m *onnxpb.ModelProto)) {
 	n3 := []onnxpb.Dim{onnxpb.Symbol("N"), onnxpb.Number(3)}
-	value := func(name string) *onnxpb.ValueInfoProto { return onnxpb.TensorValue(name, onnxpb.TensorProto_FLOAT, n3) }
+	value := func(name string) *onnxpb.ValueInfoProto {
+		return onnxpb.TensorValue(name, onnxpb.TensorProto_FLOAT, n3)
+	}
 
 	save("faulty.onnx", smallModel("faulty", []*onnxpb.NodeProto{onnxpb.Node("Add", "join", []string{"a", "b", "a"}, []string{"sum"})},
 		[]*onnxpb.ValueInfoProto{value("a")}, value("sum"), value("nothing")))
