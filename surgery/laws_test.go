@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"sort"
@@ -135,6 +137,37 @@ func TestLaws(t *testing.T) {
 			l.model = richModel
 		}
 		t.Run(l.name, l.hold)
+	}
+}
+
+// TestEveryEditIsHeld finds the exported edits in the source, and wants each to be among those that are held to the laws.
+func TestEveryEditIsHeld(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var edits []string
+	held := ""
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(name, "laws") {
+			held += string(text)
+		} else if !strings.HasSuffix(name, "_test.go") {
+			for _, m := range regexp.MustCompile(`(?m)^func ([A-Z]\w*)\(\w+ \*onnxpb\.ModelProto.*\) \(\*Report, error\) \{$`).FindAllStringSubmatch(string(text), -1) {
+				edits = append(edits, m[1])
+			}
+		}
+	}
+	if len(edits) < 6 {
+		t.Errorf("only %q were found to be edits", edits)
+	}
+	for _, name := range edits {
+		if !regexp.MustCompile(`name: +"` + name + `\b|\b` + name + `\(m`).MatchString(held) {
+			t.Errorf("%s is not held to the laws of surgery: add a line to laws", name)
+		}
 	}
 }
 
