@@ -24,8 +24,11 @@ type Change struct {
 // String writes a change as one line.
 func (c Change) String() string {
 	s := fmt.Sprintf("%s %s %q", c.Action, c.What, c.Name)
-	if c.From != "" || c.To != "" {
+	switch {
+	case c.From != "" && c.To != "":
 		s += fmt.Sprintf(": %s -> %s", c.From, c.To)
+	case c.From != "" || c.To != "":
+		s += ": " + c.From + c.To
 	}
 	return s
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -56,6 +55,8 @@ func commands() []*cli.Command {
 		infoCommand(),
 		checkCommand(),
 		renameCommand(),
+		setinputCommand(),
+		setbatchCommand(),
 		extractCommand(),
 		mergeCommand(),
 		partCommand(),
@@ -229,10 +230,4 @@ func printJSON(w io.Writer, v any) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
-}
-
-// isTerminal tells whether a file is a terminal.
-func isTerminal(f *os.File) bool {
-	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
 }
