@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"onnxtool/onnxpb"
+	"onnxtool/surgery"
+	"onnxtool/verify"
+)
+
+func setbatchCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "setbatch",
+		Usage:     "give a model another batch: a symbol, such as N, or a number",
+		UsageText: "onnxtool setbatch N MODEL -o OUT [--check]",
+		Description: "The batch is axis 0 of the inputs. It is followed through every operator; constants that stand for the old batch (targets of\n" +
+			"Reshape and Expand, ends of Slice, sizes of Resize, rows that are joined with rows) are mended, and outputs and value_info\n" +
+			"declared anew. Where rows would mix, nothing is written, and the node is named.\n\n" +
+			"--check runs the original on one row at a time and the result at several batches, in ONNX Runtime: every row must come out the same.\n\n" +
+			"Example: onnxtool setbatch N in.onnx -o out.onnx --check",
+		Flags: editFlags(
+			&cli.StringSliceFlag{Name: "input", Usage: "axis 0 of the input `NAME` is the batch (may be repeated; default: of all inputs)"},
+			&cli.BoolFlag{Name: "check", Usage: "run original and result in ONNX Runtime, and write only what computes the same of every row"},
+			&cli.StringFlag{Name: "batch", Value: "1,2,3,7", Usage: "with --check: the batches to run, a `LIST`"},
+			&cli.Uint64Flag{Name: "seed", Usage: "with --check: `SEED` of the rows"},
+			&cli.Float64Flag{Name: "atol", Usage: "with --check: absolute `TOLERANCE`", DefaultText: "1e-05, and more for 16-bit floats"},
+			&cli.Float64Flag{Name: "rtol", Usage: "with --check: relative `TOLERANCE`", DefaultText: "0.0001, and more for 16-bit floats"},
+			&cli.StringSliceFlag{Name: "range", Usage: "with --check: generate elements within `NAME=LO..HI`, or LO..HI for every input"},
+			&cli.StringFlag{Name: "dims", Usage: "with --check: numbers for other free dimensions, a `LIST` such as L=128,x[2]=64"},
+			ortFlag(),
+		),
+		Action: runSetbatch,
+	}
+}
+
+func runSetbatch(c *cli.Context) error {
+	if c.NArg() != 2 {
+		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("a batch and a model are needed, %d arguments given", c.NArg()),
+			Hint: "for example onnxtool setbatch N in.onnx -o out.onnx"}
+	}
+	batch, err := onnxpb.ParseDim(c.Args().First())
+	if err != nil {
+		return err
+	}
+	if batch == (onnxpb.Dim{}) {
+		return usagef("batch %s is neither a symbol nor a number", c.Args().First())
+	}
+	if !c.Bool("check") {
+		for _, flag := range []string{"batch", "seed", "atol", "rtol", "range", "dims", "ort-lib"} {
+			if c.IsSet(flag) {
+				return usagef("--%s needs --check", flag)
+			}
+		}
+		return editFile(c, c.Args().Get(1), func(m *onnxpb.ModelProto) (*surgery.Report, error) {
+			return surgery.SetBatchOf(m, batch, c.StringSlice("input"))
+		})
+	}
+	return setbatchChecked(c, batch, c.Args().Get(1))
+}
+
+// checkedReport is a report with the proof behind it.
+type checkedReport struct {
+	*surgery.Report
+	Check *verify.BatchReport `json:"check"`
+}
+
+// setbatchChecked writes the result only when ONNX Runtime has shown it to compute the same.
+func setbatchChecked(c *cli.Context, batch onnxpb.Dim, input string) error {
+	o := verify.BatchOptions{Inputs: c.StringSlice("input")}
+	if c.IsSet("atol") || c.IsSet("rtol") {
+		o.Tolerance = verify.DefaultTolerance
+		if c.IsSet("atol") {
+			o.Tolerance.Abs = c.Float64("atol")
+		}
+		if c.IsSet("rtol") {
+			o.Tolerance.Rel = c.Float64("rtol")
+		}
+	}
+	sizes, err := batches(c)
+	if err != nil {
+		return err
+	}
+	if o.Ranges, err = ranges(c); err != nil {
+		return err
+	}
+	if o.Dims, err = dims(c); err != nil {
+		return err
+	}
+	out, err := target(c, input)
+	if err != nil {
+		return err
+	}
+	f, err := openChecked(c, input)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	original := verify.Source{Model: onnxpb.Clone(f.Model), Dir: f.Dir(), Path: input}
+	if input == "-" {
+		original.Path = ""
+	}
+	r, err := surgery.SetBatchOf(f.Model, batch, o.Inputs)
+	if err != nil {
+		return onnxpb.InFile(err, input)
+	}
+	if !c.Bool("force") {
+		if err := mustPass(f.Model, out, "the result would not be valid (nothing was written)"); err != nil {
+			return err
+		}
+	}
+	e, err := engine(c)
+	if err != nil {
+		return couldNotCheck(err)
+	}
+	check, err := verify.CheckBatch(e, original, verify.Source{Model: f.Model, Dir: f.Dir()}, sizes, c.Uint64("seed"), o)
+	if err != nil {
+		return couldNotCheck(err)
+	}
+	if check.Equal {
+		if err := onnxpb.Save(f.Model, out, onnxpb.SaveOptions{SourceDir: f.Dir()}); err != nil {
+			return err
+		}
+	}
+	w := c.App.Writer
+	if out == "-" {
+		w = c.App.ErrWriter
+	}
+	switch {
+	case c.Bool("json"):
+		err = printJSON(w, checkedReport{r, check})
+	case !c.Bool("quiet"):
+		r.Write(w)
+		err = check.WriteText(w)
+	}
+	if err == nil && !check.Equal {
+		return &onnxpb.Error{Kind: onnxpb.Refused, File: input, Msg: "the result does not compute what the original computes of each row: nothing was written",
+			Hint: "this is a fault of the edit; keep the model as it is, and report it"}
+	}
+	return err
+}
+
+// couldNotCheck says that there was no check, and so no result.
+func couldNotCheck(err error) error {
+	return &onnxpb.Error{Kind: onnxpb.KindOf(err), Msg: "could not check, and nothing was written", Err: err}
+}
