@@ -139,9 +139,10 @@ func (w *merger) uniteProducers(meta *entries) {
 		w.merged.ProducerName, w.merged.ProducerVersion = first.ProducerName, first.ProducerVersion
 		return
 	}
-	w.merged.ProducerName = proto.String("onnxtool")
+	w.merged.ProducerName = proto.String(toolName)
 	for _, mb := range w.members {
-		if p := producer(mb.m); p != "" {
+		// What this tool made itself, such as a part, needs no mention.
+		if p := producer(mb.m); p != "" && p != toolName {
 			meta.put(mb, mb.Name+".producer", p)
 		}
 	}

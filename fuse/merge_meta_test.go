@@ -71,7 +71,7 @@ func TestMergeMetadata(t *testing.T) {
 	if !bytes.Equal(m.ProtoReflect().GetUnknown(), unknown) || !bytes.Equal(m.Graph.ProtoReflect().GetUnknown(), unknown) {
 		t.Error("unknown fields are lost")
 	}
-	told(t, r, `added metadata "two.author":  -> B`, `note: the doc strings of 2 models differ`, `note: the domain of two is "org.two"`, `note: the model version of two is 4`,
+	told(t, r, `added metadata "two.author": B`, `note: the doc strings of 2 models differ`, `note: the domain of two is "org.two"`, `note: the model version of two is 4`,
 		`note: the models come from different producers`)
 
 	m, _ = merge(t, models[:1], fuse.MergeOptions{Name: "whole", Doc: "mine"})

@@ -54,6 +54,9 @@ type part struct {
 	g    *onnxpb.GraphProto
 }
 
+// toolName is the producer of what this package makes.
+const toolName = "onnxtool"
+
 // newPart begins a part. Its name is the name of the graph and the prefix of inner names.
 func newPart(name string, o PartOptions) (*part, error) {
 	o, err := o.fill()
@@ -67,7 +70,7 @@ func newPart(name string, o PartOptions) (*part, error) {
 func (p *part) model(doc string) *onnxpb.ModelProto {
 	return &onnxpb.ModelProto{
 		IrVersion:    proto.Int64(opset.MinIR("", p.Opset)),
-		ProducerName: proto.String("onnxtool"),
+		ProducerName: proto.String(toolName),
 		DocString:    proto.String(doc),
 		OpsetImport:  []*onnxpb.OperatorSetIdProto{onnxpb.Opset("", p.Opset)},
 		Graph:        p.g,
