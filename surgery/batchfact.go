@@ -60,12 +60,6 @@ func (x *batchFact) sized() bool {
 	return false
 }
 
-// inner is the part of the batch axis behind the rows.
-func (x *batchFact) inner() extent {
-	e, _ := x.dims[x.axis].div(x.outer.mul(batchExtent))
-	return e
-}
-
 // plain tells whether the batch axis holds the rows and nothing else.
 func (x *batchFact) plain() bool { return x.dims[x.axis] == batchExtent }
 

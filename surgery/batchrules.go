@@ -1,7 +1,5 @@
 package surgery
 
-import "onnxtool/onnxpb"
-
 // batchRules says of the operators of the default domain what they do to the batch. What is not here is refused where the batch enters it.
 var batchRules map[string]batchRule
 
@@ -210,9 +208,4 @@ func (c *batchCall) quantize() ([]*batchFact, error) {
 		}
 	}
 	return one(like(x))
-}
-
-// elemOf returns the element type that an attribute names, or UNDEFINED.
-func (c *batchCall) elemOf(attr string) onnxpb.TensorProto_DataType {
-	return onnxpb.TensorProto_DataType(c.n.AttrInt(attr, 0))
 }

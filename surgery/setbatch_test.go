@@ -187,11 +187,11 @@ var freed = []struct {
 		return bm{x: nums(1, 4, 3), y: nums(1, 5, 3), inits: []*onnxpb.TensorProto{noise("token", 1, 1, 3)}, nodes: []*onnxpb.NodeProto{
 			op("Concat", "y", "token x", onnxpb.Int("axis", 1))}}.model()
 	}},
-	{name: "Concat with a constant row, opset 8 and IR version 3", told: `-> Expand`, model: func() *onnxpb.ModelProto {
+	{name: "Concat with a constant row, opset 8 and IR version 3", told: `Expand`, model: func() *onnxpb.ModelProto {
 		return bm{opset: 8, ir: 3, x: nums(1, 4), y: nums(1, 7), inits: []*onnxpb.TensorProto{noise("token", 1, 3)}, nodes: []*onnxpb.NodeProto{
 			op("Concat", "y", "x token", onnxpb.Int("axis", 1))}}.model()
 	}},
-	{name: "Concat with a row of ConstantOfShape", told: `-> Expand`, model: func() *onnxpb.ModelProto {
+	{name: "Concat with a row of ConstantOfShape", told: `Expand`, model: func() *onnxpb.ModelProto {
 		return bm{x: nums(1, 4), y: nums(1, 7), inits: []*onnxpb.TensorProto{ints("s", 1, 3)}, nodes: []*onnxpb.NodeProto{
 			op("ConstantOfShape", "ones", "s", onnxpb.TensorAttr("value", noise("", 1))), op("Concat", "y", "x ones", onnxpb.Int("axis", -1))}}.model()
 	}},
@@ -517,5 +517,85 @@ func TestSetBatchRealModels(t *testing.T) {
 		}
 		defer f.Close()
 		free(filepath.Base(path), f.Model)
+	}
+}
+
+// TestSetBatchDeclares holds what is declared beside the inputs, and which inputs are taken.
+func TestSetBatchDeclares(t *testing.T) {
+	model := func() *onnxpb.ModelProto {
+		m := bm{x: nums(1, 4, 6), y: nums(1, 6), inits: []*onnxpb.TensorProto{ints("flat", 4, 6), noise("k", 1, 6), ints("one", 1), ints("zero", 0)},
+			nodes: []*onnxpb.NodeProto{
+				op("Reshape", "merged", "x flat"), op("Neg", "n", "merged"), op("Transpose", "turned", "x", onnxpb.Ints("perm", 2, 0, 1)),
+				op("ReduceMax", "m", "x", onnxpb.Ints("axes", 1), onnxpb.Int("keepdims", 0)), op("Add", "y", "m k"), op("Neg", "alone", "k"), op("Abs", "scaled", "scale"),
+			},
+			more:  []*onnxpb.ValueInfoProto{onnxpb.TensorValue("scale", tFloat, nums(5)), onnxpb.TensorValue("flag", tFloat, []onnxpb.Dim{})},
+			infos: []*onnxpb.ValueInfoProto{onnxpb.TensorValue("merged", tFloat, nums(4, 6)), onnxpb.TensorValue("turned", tFloat, nums(6, 1, 4)), onnxpb.TensorValue("m", tFloat, nums(1, 6))},
+		}.model()
+		m.Graph.Output = append(m.Graph.Output, onnxpb.TensorValue("alone", tFloat, nums(1, 6)), onnxpb.TensorValue("scaled", tFloat, nums(5)))
+		return m
+	}
+	m := model()
+	mustBeValid(t, m)
+	if _, err := surgery.SetBatch(m, onnxpb.Symbol("N")); err == nil || !strings.Contains(err.Error(), "different sizes in axis 0 (scale: 5, x: 1)") || !strings.Contains(err.Error(), "--input") {
+		t.Errorf("inputs of different sizes: %v", err)
+	}
+	r, err := surgery.SetBatchOf(m, onnxpb.Symbol("N"), []string{"x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustBeValid(t, m)
+	want := map[string]string{"x": "[N,4,6]", "scale": "[5]", "flag": "[]", "y": "[N,6]", "alone": "[1,6]", "scaled": "[5]", "merged": "[?,6]", "turned": "[6,N,4]", "m": "[N,6]"}
+	for _, list := range [][]*onnxpb.ValueInfoProto{m.Graph.Input, m.Graph.Output, m.Graph.ValueInfo} {
+		for _, v := range list {
+			if d, _ := v.Shape(); onnxpb.FormatShape(d) != want[v.GetName()] {
+				t.Errorf("%s is declared as %s, want %s", v.GetName(), onnxpb.FormatShape(d), want[v.GetName()])
+			}
+		}
+	}
+	if s := written(r); !strings.Contains(s, `output "alone" does not depend on the batch`) || !strings.Contains(s, "3 declarations") {
+		t.Errorf("told:\n%s", s)
+	}
+	rep, err := verify.CheckBatch(batchEngine(t), verify.Source{Model: model()}, verify.Source{Model: m}, []int64{1, 4}, 1, verify.BatchOptions{Inputs: []string{"x"}})
+	if err != nil || !rep.Equal {
+		t.Errorf("%v, %+v", err, rep)
+	}
+
+	four := model()
+	if _, err := surgery.SetBatchOf(four, onnxpb.Number(4), []string{"x"}); err != nil {
+		t.Fatal(err)
+	}
+	if d, _ := four.Graph.ValueInfo[0].Shape(); onnxpb.FormatShape(d) != "[16,6]" {
+		t.Errorf("four rows of four lines are declared as %s", onnxpb.FormatShape(d))
+	}
+}
+
+// TestSetBatchKeepsApart refuses a symbol that stands for something else.
+func TestSetBatchKeepsApart(t *testing.T) {
+	for _, x := range []string{"[1,N]", "[b,N]"} {
+		m := bm{x: shape(x), y: shape(x), nodes: []*onnxpb.NodeProto{op("Neg", "y", "x")}}.model()
+		_, err := surgery.SetBatch(m, onnxpb.Symbol("N"))
+		if err == nil || onnxpb.KindOf(err) != onnxpb.Unfit || !strings.Contains(err.Error(), "stands for another dimension") {
+			t.Errorf("%s: %v", x, err)
+		}
+	}
+	m := bm{x: nums(1, 2), y: shape("[1,N]"), nodes: []*onnxpb.NodeProto{op("Neg", "y", "x")}}.model()
+	if _, err := surgery.SetBatch(m, onnxpb.Symbol("N")); err == nil || !strings.Contains(err.Error(), "axis 1 of this value") {
+		t.Errorf("a symbol of an output: %v", err)
+	}
+}
+
+// TestSetBatchTakesFreeModelsAtTheirWord changes the names in a model whose batch is free, although it cannot be followed.
+func TestSetBatchTakesFreeModelsAtTheirWord(t *testing.T) {
+	for _, to := range []onnxpb.Dim{onnxpb.Symbol("N"), onnxpb.Number(2)} {
+		m := bm{x: shape("[b,3]"), y: shape("[b,3]"), nodes: []*onnxpb.NodeProto{op("ReduceMean", "mean", "x"), op("Sub", "y", "x mean")}}.model()
+		r, err := surgery.SetBatch(m, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, _ := m.Graph.Input[0].Shape()
+		y, _ := m.Graph.Output[0].Shape()
+		if x[0] != to || y[0] != to || len(r.Notes) == 0 || !strings.Contains(r.Notes[0], "it was not followed") {
+			t.Errorf("%s: %s, %s, %v", to, onnxpb.FormatShape(x), onnxpb.FormatShape(y), r.Notes)
+		}
 	}
 }
