@@ -12,7 +12,10 @@ import (
 )
 
 // Range is where generated elements lie: Lo <= x < Hi for floats (before they are rounded to their type), Lo <= x <= Hi for integers.
-type Range struct{ Lo, Hi float64 }
+type Range struct {
+	Lo float64 `json:"lo"`
+	Hi float64 `json:"hi"`
+}
 
 // String writes a range as ParseRange reads it.
 func (r Range) String() string {
