@@ -62,7 +62,7 @@ func TestExtract(t *testing.T) {
 			if len(r.Changes) == 0 {
 				t.Error("nothing is told")
 			}
-			valid(t, m, "extracted", false)
+			valid(t, m, "extracted")
 		})
 	}
 }
@@ -135,7 +135,7 @@ func TestExtractHalfOfANode(t *testing.T) {
 	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], `"a_2"`) {
 		t.Errorf("notes %q", r.Notes)
 	}
-	valid(t, m, "extracted", false)
+	valid(t, m, "extracted")
 }
 
 // What an old output declares of a value that goes on within stays as value_info, with its documentation.
@@ -301,7 +301,7 @@ func TestExtractRandom(t *testing.T) {
 				t.Fatalf("from %q to %q: %v", from, to, err)
 			}
 			outcome["done"]++
-			valid(t, m, "extracted", false)
+			valid(t, m, "extracted")
 			if got := meaning(m, func(s string) string { return s }); !reflect.DeepEqual(got, want) {
 				t.Errorf("from %q to %q: the part computes something else", from, to)
 			}

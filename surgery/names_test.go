@@ -120,7 +120,7 @@ func TestMapNames(t *testing.T) {
 			t.Error("the names within a function changed")
 		}
 	}
-	valid(t, m, "mapped", false)
+	valid(t, m, "mapped")
 	if got := m.MetadataProps[1].GetValue(); got != "v/h" {
 		t.Errorf("the metadata names %q", got)
 	}
@@ -196,7 +196,7 @@ func TestMapFunctionDomains(t *testing.T) {
 	if m.Functions[0].GetDomain() != "b/local" || m.Graph.Node[2].GetDomain() != "b/local" || len(m.Functions[0].OpsetImport) != 1 {
 		t.Error("the function or its call did not move")
 	}
-	valid(t, m, "moved", false)
+	valid(t, m, "moved")
 
 	// A function that calls another one imports the new domain too; an operator of the old domain that is no function keeps it, and its import.
 	m = richModel()

@@ -186,7 +186,7 @@ func TestRename(t *testing.T) {
 			if got := told(r); !reflect.DeepEqual(got, c.told) || len(r.Notes) != c.notes {
 				t.Errorf("told %q and %d notes, want %q and %d", got, len(r.Notes), c.told, c.notes)
 			}
-			valid(t, m, "after the edit", false)
+			valid(t, m, "after the edit")
 		})
 	}
 }
@@ -319,7 +319,7 @@ func TestRenameThereAndBack(t *testing.T) {
 		if _, err := Rename(m, there); err != nil {
 			t.Fatal(err)
 		}
-		valid(t, m, "renamed", false)
+		valid(t, m, "renamed")
 		v := nameVisitor{value: func(p *string) {
 			if !strings.HasPrefix(*p, "<") {
 				t.Errorf("%q kept its name", *p)
@@ -356,7 +356,7 @@ func TestRenameShuffled(t *testing.T) {
 		if _, err := Rename(m, rules); err != nil {
 			t.Fatal(err)
 		}
-		valid(t, m, "renamed", false)
+		valid(t, m, "renamed")
 		if got := meaning(m, func(s string) string { return back[s] }); !reflect.DeepEqual(got, means) {
 			t.Error("the renamed model computes something else")
 		}

@@ -147,7 +147,7 @@ func TestSortShuffled(t *testing.T) {
 		if _, err := Sort(m); err != nil {
 			t.Fatal(err)
 		}
-		valid(t, m, "sorted", false)
+		valid(t, m, "sorted")
 		if got := meaning(m, func(s string) string { return s }); !reflect.DeepEqual(got, means) {
 			t.Error("the sorted model computes something else")
 		}

@@ -225,7 +225,7 @@ func eachRandom(t *testing.T, n int, test func(t *testing.T, m *onnxpb.ModelProt
 	for seed := 0; seed < n; seed++ {
 		r := rand.New(rand.NewPCG(uint64(seed), 1))
 		m := randomModel(r)
-		valid(t, m, fmt.Sprintf("random model %d", seed), false)
+		valid(t, m, fmt.Sprintf("random model %d", seed))
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { test(t, m, r) })
 		if t.Failed() {
 			return

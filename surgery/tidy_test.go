@@ -123,7 +123,7 @@ func TestTidyRandom(t *testing.T) {
 			t.Fatal(err)
 		}
 		removed += len(r.Changes)
-		valid(t, m, "tidied", false)
+		valid(t, m, "tidied")
 		if got := meaning(m, func(s string) string { return s }); !reflect.DeepEqual(got, means) {
 			t.Error("the tidied model computes something else")
 		}
