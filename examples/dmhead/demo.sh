@@ -11,19 +11,29 @@ limit=${LIMIT:-75}
 mkdir -p "$out"
 
 say() { printf '\n== %s\n' "$*"; }
+# timed runs onnxtool and leaves the seconds it took in $took.
+timed() {
+  local start=$EPOCHREALTIME
+  "$tool" "$@"
+  took=$(echo "$EPOCHREALTIME $start" | awk '{printf "%.2f s", $1 - $2}')
+}
 # run prints a command as a user would type it, runs it and tells how long it took. Reports go to a log: the demonstration is about results.
 run() {
-  printf '$ %s\n' "onnxtool $*"
-  local start end
-  start=$(date +%s.%N)
-  "$tool" "$@" >>"$out/log.txt"
-  end=$(date +%s.%N)
-  printf '  %s s\n' "$(echo "$end $start" | awk '{printf "%.2f", $1 - $2}')"
+  printf '$ onnxtool %s\n' "$*"
+  timed "$@" >>"$out/log.txt"
+  echo "  $took"
 }
 # show is run for commands whose answer is the point.
 show() {
-  printf '$ %s\n' "onnxtool $*"
-  "$tool" "$@" | sed 's/^/  /'
+  printf '$ onnxtool %s\n' "$*"
+  timed "$@" >"$out/answer.txt" || { sed 's/^/  /' "$out/answer.txt"; exit 1; }
+  sed 's/^/  /' "$out/answer.txt"
+  echo "  $took"
+}
+# brief shows of a model what a user of it has to know.
+brief() {
+  printf '$ onnxtool info %s\n' "$1"
+  "$tool" info "$1" | grep -E '^(size|opset|input|output|nodes|parameters) ' | sed 's/^/  /'
 }
 : >"$out/log.txt"
 
@@ -34,12 +44,12 @@ if [ -z "${FRONT:-}" ] || [ -z "${REAR:-}" ]; then
   echo "stand-ins of true architecture with seeded weights; run make demo FRONT=... REAR=... for the real ones"
   go run ./examples/dmhead -out "$out" ${SMALL:+-small} -seed 1
 fi
-show info "$front"
-show info "$rear"
+brief "$front"
+brief "$rear"
 
 say "DMHead in one command"
 run dmhead --front "$front" --rear "$rear" --front-norm "$norm" --rear-norm "$norm" --gate select --limit "$limit" --batch N -o "$out/dmhead.onnx"
-show info "$out/dmhead.onnx"
+brief "$out/dmhead.onnx"
 
 say "DMHead held to the two originals, round the circle of yaw, at batches 1, 2 and 7"
 heads=(--front "$front" --rear "$rear" --front-norm "$norm" --rear-norm "$norm")
