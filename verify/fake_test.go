@@ -27,6 +27,19 @@ func (e fakeEngine) Open(s Source, _ SessionOptions) (Session, error) {
 	return &fakeSession{model: s.Model, f: f}, nil
 }
 
+// failingEngine opens everything and runs nothing.
+type failingEngine struct{}
+
+func (failingEngine) Version() string                              { return "0" }
+func (failingEngine) Open(Source, SessionOptions) (Session, error) { return failingSession{}, nil }
+
+type failingSession struct{}
+
+func (failingSession) Close() error { return nil }
+func (failingSession) Run(map[string]*onnxpb.Value, ...string) (map[string]*onnxpb.Value, error) {
+	return nil, onnxpb.Errorf(onnxpb.Engine, "indices are out of range")
+}
+
 type fakeSession struct {
 	model *onnxpb.ModelProto
 	f     func(map[string]*onnxpb.Array) map[string]*onnxpb.Array

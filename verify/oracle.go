@@ -28,9 +28,6 @@ type pose struct {
 	sy float64
 }
 
-// nanPose is what stands for a pose that is not known.
-var nanPose = pose{angle: [3]float64{math.NaN(), math.NaN(), math.NaN()}, sy: 1}
-
 const degrees = 180 / math.Pi
 
 // eulerAngles reads the angles off a rotation matrix, row by row (6DRepNet's compute_euler_angles_from_rotation_matrices: its x is the pitch, y the

@@ -20,7 +20,6 @@ type plan struct {
 	gotEnv  map[string]int64
 	refStep int64 // the batch that the reference is fixed to; 0 where it is free or no input carries a batch
 	gotStep int64
-	notes   []string
 }
 
 type plannedInput struct {
@@ -148,8 +147,8 @@ func (p *plan) findBatch() error {
 	for _, in := range p.inputs {
 		r, okRef := leading(in.pair.ref)
 		g, okGot := leading(in.pair.got)
-		if !okRef && !okGot {
-			continue
+		if !okRef && !okGot || r.Known && r.Value == 0 || g.Known && g.Value == 0 {
+			continue // no leading dimension, or one that holds nothing
 		}
 		// A model that does not tell the rank leaves the leading dimension free.
 		if okRef && okGot && r.Known && g.Known && r.Value == g.Value {

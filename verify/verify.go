@@ -195,11 +195,11 @@ func (c *comparison) run(batch int64, sample int) error {
 	}
 	want, err := c.ref.run(refIn, batch)
 	if err != nil {
-		return onnxpb.InFile(err, c.report.Reference.Path)
+		return onnxpb.InFile(c.blameInputs(err), c.report.Reference.Path)
 	}
 	got, err := c.got.run(gotIn, batch)
 	if err != nil {
-		return onnxpb.InFile(err, c.report.Model.Path)
+		return onnxpb.InFile(c.blameInputs(err), c.report.Model.Path)
 	}
 	for _, p := range c.outputs {
 		for _, d := range CompareValues(want[p.ref.name], got[p.got.name], c.o.Tolerance) {
@@ -207,6 +207,20 @@ func (c *comparison) run(batch int64, sample int) error {
 		}
 	}
 	return nil
+}
+
+// blameInputs adds to a failure of the engine what it may come from: generated inputs that stand for indices, lengths or shapes are seldom such.
+func (c *comparison) blameInputs(err error) error {
+	if e, ok := err.(*onnxpb.Error); ok && e.Kind == onnxpb.Engine && e.Hint == "" {
+		for _, in := range c.plan.inputs {
+			if in.given == nil && exactType(in.pair.ref.elem) {
+				blamed := *e
+				blamed.Hint = fmt.Sprintf("input %s was generated: set its range with --range %s=LO..HI, or give it from a file with --inputs", in.pair.ref.name, in.pair.ref.name)
+				return &blamed
+			}
+		}
+	}
+	return err
 }
 
 // inputs makes, or takes from the files, the inputs of both models, by the names that each has for them.

@@ -344,6 +344,19 @@ func TestModelsEngineFails(t *testing.T) {
 	a := declare(t, "nosuch", []string{"x:float32:[1]"}, []string{"y:float32:[1]"})
 	_, err := Models(fakeEngine{}, a, a, Options{})
 	mustFail(t, err, onnxpb.Engine, "nosuch")
+	// Generated indices are named as what may be wrong.
+	b := declare(t, "fails", []string{"x:float32:[2]", "index:int64:[1]"}, []string{"y:float32:[1]"})
+	_, err = Models(failingEngine{}, b, b, Options{})
+	mustFail(t, err, onnxpb.Engine, "out of range", "--range index=LO..HI")
+}
+
+// TestModelsEmptyInputs: a leading dimension that is 0 is no batch.
+func TestModelsEmptyInputs(t *testing.T) {
+	a := declare(t, "a", []string{"x:float32:[0,3]"}, []string{"y:float32:[0,3]"})
+	r := compareAll(t, fakeEngine{"a": linear(1, 0)}, a, a, Options{})
+	if !r.Equal || r.Outputs[0].Shape != "[0,3]" || r.Outputs[0].Elements != 0 {
+		t.Errorf("%+v", r.Outputs[0])
+	}
 }
 
 func TestReportForms(t *testing.T) {
