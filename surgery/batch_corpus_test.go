@@ -3,9 +3,14 @@ package surgery_test
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime/debug"
 	"sort"
 	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
 
 	"onnxtool/internal/corpus"
 	"onnxtool/onnxpb"
@@ -82,13 +87,16 @@ func TestSetBatchOnCorpus(t *testing.T) {
 		}
 		f.Close()
 	}
-	total := 0
+	total, cases := 0, len(corpus.Cases(t))
 	list := []string{}
 	for op, n := range accepted {
 		total += n
 		list = append(list, fmt.Sprintf("%s %d", op, n))
 	}
 	sort.Strings(list)
+	if total*4 < cases {
+		t.Errorf("%d freed, of %d models: too few to say anything", total, cases)
+	}
 	t.Logf("%d freed and held to their rows, %d refused, not run by ONNX Runtime: %v; %s", total, refused, cannotRun, strings.Join(list, ", "))
 }
 
@@ -118,4 +126,96 @@ func openOne(m *onnxpb.ModelProto, c corpus.Case, open int) bool {
 	}
 	g.Input = []*onnxpb.ValueInfoProto{kept}
 	return true
+}
+
+// TestInputEditsSurvive damages the models of ONNX's own tests at random and edits what is left: whatever comes of it, it is no panic.
+func TestInputEditsSurvive(t *testing.T) {
+	tried, edited := 0, 0
+	for i, c := range corpus.Cases(t) {
+		if c.Suite == "real" {
+			continue
+		}
+		f, err := onnxpb.Open(c.Model)
+		if err != nil {
+			continue
+		}
+		m := f.Model
+		if len(c.Sets) > 0 && len(m.Graph.Input) > 1 && i%2 == 0 {
+			openOne(m, c, 0)
+		}
+		damage(m, rand.New(rand.NewPCG(uint64(i), 0)))
+		func() {
+			defer func() {
+				if p := recover(); p != nil {
+					t.Errorf("%s, damage %d: %v\n%s", c.Name, i, p, debug.Stack())
+				}
+			}()
+			tried++
+			if _, err := surgery.SetBatch(m, onnxpb.Symbol("N")); err == nil {
+				edited++
+			}
+			for _, v := range m.GetGraph().GetInput() {
+				surgery.SetInput(m, v.GetName(), surgery.InputSpec{Layout: "NHWC", SwapRGB: true, Type: onnxpb.TensorProto_UINT8, Mean: []float64{1, 2, 3}})
+				surgery.SetInput(m, v.GetName(), surgery.InputSpec{Shape: []onnxpb.Dim{onnxpb.Symbol("N"), onnxpb.Number(3)}, Scale: 2})
+			}
+		}()
+		f.Close()
+	}
+	t.Logf("%d tried, %d edited", tried, edited)
+	if edited == 0 || edited == tried {
+		t.Errorf("%d of %d edited: no damage, or nothing else", edited, tried)
+	}
+}
+
+// damage changes a few things in a model that make it say something else, or nothing.
+func damage(m *onnxpb.ModelProto, r *rand.Rand) {
+	g := m.GetGraph()
+	some := []int64{0, 1, -1, 2, 3, 7, -5, 1 << 40, math.MaxInt64, math.MinInt64}
+	pick := func() int64 { return some[r.IntN(len(some))] }
+	for range 1 + r.IntN(3) {
+		switch kind := r.IntN(8); {
+		case kind == 0 && len(g.Initializer) > 0:
+			t := g.Initializer[r.IntN(len(g.Initializer))]
+			switch r.IntN(3) {
+			case 0:
+				t.Dims = append(t.Dims, pick())
+			case 1:
+				t.RawData, t.Int64Data = nil, []int64{pick(), pick()}
+			default:
+				if len(t.Dims) > 0 {
+					t.Dims[r.IntN(len(t.Dims))] = pick()
+				}
+			}
+		case kind == 1 && len(g.Input) > 0:
+			v := g.Input[r.IntN(len(g.Input))]
+			if d := v.ShapeProto().GetDim(); len(d) > 0 && r.IntN(2) == 0 {
+				onnxpb.Number(pick()).Set(d[r.IntN(len(d))])
+			} else if s := v.ShapeProto(); s != nil {
+				s.Dim = s.Dim[:len(s.Dim)/2]
+			}
+		case len(g.Node) > 0:
+			n := g.Node[r.IntN(len(g.Node))]
+			switch {
+			case kind == 2 && len(n.Attribute) > 0:
+				n.Attribute = n.Attribute[1:]
+			case kind == 3 && len(n.Attribute) > 0:
+				a := n.Attribute[r.IntN(len(n.Attribute))]
+				a.T, a.S, a.G = nil, nil, nil
+				if a.I != nil {
+					*a.I = pick()
+				}
+				a.Ints = append(a.Ints, pick())
+				a.Ints[0] = pick()
+			case kind == 4 && len(n.Input) > 0:
+				n.Input = n.Input[:len(n.Input)-1]
+			case kind == 5 && len(n.Input) > 0:
+				n.Input[r.IntN(len(n.Input))] = ""
+			case kind == 6 && len(n.Input) > 1:
+				n.Input[0], n.Input[1] = n.Input[1], n.Input[0]
+			default:
+				other := g.Node[r.IntN(len(g.Node))]
+				n.OpType = proto.String([]string{"Slice", "Reshape", "Conv", "Resize", "LSTM", "Concat", "Split", "Einsum", "Pad", "Expand", "Gemm", other.GetOpType()}[r.IntN(12)])
+			}
+		}
+	}
 }

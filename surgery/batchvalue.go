@@ -34,6 +34,11 @@ func (c *batchCall) values() *batchFact {
 	if x == nil || len(x.vals) > maxVals {
 		return nil
 	}
+	// A graph that is not valid may join what does not fit.
+	dims, ok := x.numDims()
+	if n, err := onnxpb.Count(dims); !ok || err != nil || n != int64(len(x.vals)) {
+		return nil
+	}
 	return x
 }
 
