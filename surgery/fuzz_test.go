@@ -3,6 +3,9 @@ package surgery_test
 import (
 	"bytes"
 	"errors"
+	"flag"
+	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"testing"
 
@@ -21,49 +24,67 @@ func FuzzEdits(f *testing.F) {
 			f.Add(uint8(i), pick, []byte{0, 10, 2, 7, 1, 4, 90, 3})
 		}
 	}
-	f.Fuzz(func(t *testing.T, seed, pick uint8, script []byte) {
-		seeds := mutate.Seeds()
-		m := mutate.Apply(seeds[int(seed)%len(seeds)], script)
-		before, err := onnxpb.Marshal(m)
+	f.Fuzz(holdEdits)
+}
+
+// damaged is how many damaged models TestDamaged tries.
+var damaged = flag.Int("damaged", 400, "the number of damaged models")
+
+// TestDamaged is FuzzEdits on models that are damaged at random.
+func TestDamaged(t *testing.T) {
+	mutate.Scripts(1, *damaged, func(r *rand.Rand, script []byte) { holdEdits(t, uint8(r.Uint32()), uint8(r.Uint32()), script) })
+}
+
+func holdEdits(t *testing.T, seed, pick uint8, script []byte) {
+	defer func() {
+		if e := recover(); e != nil {
+			t.Fatalf("seed %d, pick %d, script %q: %v\n%s", seed, pick, script, e, debug.Stack())
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d, pick %d, script %q", seed, pick, script)
+		}
+	}()
+	seeds := mutate.Seeds()
+	m := mutate.Apply(seeds[int(seed)%len(seeds)], script)
+	before, err := onnxpb.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	valid := len(opset.Check(m, opset.CheckOptions{})) == 0
+	for name, edit := range editsOf(m, pick) {
+		c := onnxpb.Clone(m)
+		r, err := edit(c)
+		after, merr := onnxpb.Marshal(c)
+		if merr != nil {
+			t.Fatalf("%s: %v", name, merr)
+		}
 		if err != nil {
-			t.Fatal(err)
+			var e *onnxpb.Error
+			if !errors.As(err, &e) || err.Error() == "" {
+				t.Fatalf("%s: error %#v", name, err)
+			}
+			if !bytes.Equal(before, after) {
+				t.Fatalf("%s failed (%v), and changed the model", name, err)
+			}
+			continue
 		}
-		valid := len(opset.Check(m, opset.CheckOptions{})) == 0
-		for name, edit := range editsOf(m, pick) {
-			c := onnxpb.Clone(m)
-			r, err := edit(c)
-			after, merr := onnxpb.Marshal(c)
-			if merr != nil {
-				t.Fatalf("%s: %v", name, merr)
-			}
-			if err != nil {
-				var e *onnxpb.Error
-				if !errors.As(err, &e) || err.Error() == "" {
-					t.Fatalf("%s: error %#v", name, err)
-				}
-				if !bytes.Equal(before, after) {
-					t.Fatalf("%s failed (%v), and changed the model", name, err)
-				}
-				continue
-			}
-			if r == nil {
-				t.Fatalf("%s: no report", name)
-			}
-			if faults := opset.Check(c, opset.CheckOptions{}); valid && len(faults) > 0 {
-				t.Fatalf("%s: the result has faults: %v", name, faults)
-			}
-			c = onnxpb.Clone(m)
-			if _, err := edit(c); err != nil {
-				t.Fatalf("%s: the second time: %v", name, err)
-			}
-			if again, _ := onnxpb.Marshal(c); !bytes.Equal(after, again) {
-				t.Fatalf("%s: the second time other bytes", name)
-			}
+		if r == nil {
+			t.Fatalf("%s: no report", name)
 		}
-		if now, _ := onnxpb.Marshal(m); !bytes.Equal(before, now) {
-			t.Fatal("the edit of a copy changed the model")
+		if faults := opset.Check(c, opset.CheckOptions{}); valid && len(faults) > 0 {
+			t.Fatalf("%s: the result has faults: %v", name, faults)
 		}
-	})
+		c = onnxpb.Clone(m)
+		if _, err := edit(c); err != nil {
+			t.Fatalf("%s: the second time: %v", name, err)
+		}
+		if again, _ := onnxpb.Marshal(c); !bytes.Equal(after, again) {
+			t.Fatalf("%s: the second time other bytes", name)
+		}
+	}
+	if now, _ := onnxpb.Marshal(m); !bytes.Equal(before, now) {
+		t.Fatal("the edit of a copy changed the model")
+	}
 }
 
 // editsOf returns edits that fit a model, with names of it that pick chooses.

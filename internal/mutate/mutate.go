@@ -4,6 +4,7 @@ package mutate
 
 import (
 	"math"
+	"math/rand/v2"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -58,6 +59,9 @@ func step(m *onnxpb.ModelProto, s *source) {
 	var messages []protoreflect.Message
 	var slots []slot
 	collect(m.ProtoReflect(), &messages, &slots)
+	if len(slots) == 0 {
+		return // nothing is left of it
+	}
 	op := s.below(8)
 	at := slots[s.below(len(slots))]
 	switch {
@@ -220,4 +224,16 @@ func text(slots []slot, s *source) string {
 		return ""
 	}
 	return all[s.below(len(all))]
+}
+
+// Scripts calls fn with n random scripts, the same ones for the same seed.
+func Scripts(seed uint64, n int, fn func(r *rand.Rand, script []byte)) {
+	for i := range n {
+		r := rand.New(rand.NewPCG(seed, uint64(i)))
+		script := make([]byte, 4+r.IntN(40))
+		for k := range script {
+			script[k] = byte(r.Uint32())
+		}
+		fn(r, script)
+	}
 }
