@@ -234,7 +234,7 @@ func TestMergeNamesTheCommandLineReads(t *testing.T) {
 		{text: "odd:p,q", want: "odd:p,q as "},
 		{text: "odd:p,q=z", want: "odd:p,q as z"},
 		{text: "odd:b=c:x", want: "odd:b=c:x as "},
-		{text: "odd:a=b", err: `output "odd:a=b" can be read as odd:a and as odd:a=b`},
+		{text: "odd:a=b", err: `output "odd:a=b" can be read as odd:a called "b" and as odd:a=b`},
 		{text: "odd:nosuch", want: "odd:nosuch as "},
 		{text: "tow:out", err: `there is no model "tow"`},
 		{text: "out", err: `output "out" is not of the form MODEL:TENSOR`},

@@ -86,19 +86,19 @@ func (p *Parser) Connection(s string) (Connection, error) {
 	return Connection{}, onnxpb.Errorf(onnxpb.Usage, "connection %q names no model", s)
 }
 
-// Outputs reads MODEL:TENSOR[=NAME], several of them separated by commas.
+// Outputs reads MODEL:TENSOR[=NAME], several of them separated by commas. NAME holds no comma: what follows one is the next output.
 func (p *Parser) Outputs(s string) ([]OutputSpec, error) {
-	if list := p.outputs(s); len(list) == 1 && p.exists(list[0].End) {
-		return list, nil // with a comma in the name
+	switch lists := p.outputLists(s); len(lists) {
+	case 1:
+		return lists[0], nil
+	case 2:
+		return nil, onnxpb.Errorf(onnxpb.Usage, "output %q can be read as %s and as %s", s, outputsText(lists[0]), outputsText(lists[1]))
 	}
+	// Some tensor does not exist, of which Merge has the nearest names, or some model.
 	var specs []OutputSpec
 	for _, item := range strings.Split(s, ",") {
-		list := p.outputs(item)
-		switch {
-		case len(list) > 1:
-			return nil, onnxpb.Errorf(onnxpb.Usage, "output %q can be read as %s and as %s", item, list[0].End, list[1].End)
-		case len(list) == 1:
-			specs = append(specs, list[0])
+		if _, partly := p.outputs(item); len(partly) > 0 {
+			specs = append(specs, partly[0])
 			continue
 		}
 		model, _, ok := strings.Cut(item, ":")
@@ -111,9 +111,54 @@ func (p *Parser) Outputs(s string) ([]OutputSpec, error) {
 	return specs, nil
 }
 
-// outputs lists the readings of one output whose tensor exists; if there is none, the first whose model does.
-func (p *Parser) outputs(s string) []OutputSpec {
-	var whole, partly []OutputSpec
+func outputsText(specs []OutputSpec) string {
+	list := make([]string, len(specs))
+	for i, o := range specs {
+		if list[i] = o.End.String(); o.As != "" {
+			list[i] += fmt.Sprintf(" called %q", o.As)
+		}
+	}
+	return strings.Join(list, " beside ")
+}
+
+// outputLists lists the readings of several outputs, separated by commas that may also stand in the names of tensors, in which every tensor exists: two of them at
+// most.
+func (p *Parser) outputLists(s string) [][]OutputSpec {
+	ends := []int{}
+	for i := range s {
+		if s[i] == ',' {
+			ends = append(ends, i)
+		}
+	}
+	ends = append(ends, len(s))
+	// From the last comma to the first: the readings of what follows each are known when they are asked for.
+	rest := map[int][][]OutputSpec{len(s) + 1: {nil}}
+	for at := len(ends) - 1; at >= 0; at-- {
+		start := 0
+		if at > 0 {
+			start = ends[at-1] + 1
+		}
+		var lists [][]OutputSpec
+		for _, end := range ends[at:] {
+			if len(rest[end+1]) == 0 {
+				continue
+			}
+			whole, _ := p.outputs(s[start:end])
+			for _, o := range whole {
+				for _, more := range rest[end+1] {
+					if len(lists) < 2 {
+						lists = append(lists, append([]OutputSpec{o}, more...))
+					}
+				}
+			}
+		}
+		rest[start] = lists
+	}
+	return rest[0]
+}
+
+// outputs lists the readings of one output: those whose tensor exists, and those whose model does.
+func (p *Parser) outputs(s string) (whole, partly []OutputSpec) {
 	take := func(text, as string) {
 		for _, e := range p.ends(text) {
 			partly = append(partly, OutputSpec{e, as})
@@ -123,15 +168,12 @@ func (p *Parser) outputs(s string) []OutputSpec {
 		}
 	}
 	for i := range s {
-		if s[i] == '=' && i+1 < len(s) {
+		if s[i] == '=' && i+1 < len(s) && !strings.Contains(s[i:], ",") {
 			take(s[:i], s[i+1:])
 		}
 	}
 	take(s, "")
-	if len(whole) == 0 {
-		return partly[:min(1, len(partly))]
-	}
-	return whole
+	return whole, partly
 }
 
 func (p *Parser) names() []string {
