@@ -126,12 +126,16 @@ func batchInputs(m *onnxpb.ModelProto, only []string) (*batchInputsOf, error) {
 	for _, t := range m.GetGraph().GetSparseInitializer() {
 		inits[t.GetValues().GetName()] = true
 	}
-	wanted, all := map[string]bool{}, []string{}
+	wanted, all, seen := map[string]bool{}, []string{}, map[string]bool{}
 	for _, n := range only {
 		wanted[n] = true
 	}
 	for _, v := range m.GetGraph().GetInput() {
 		name := v.GetName()
+		if seen[name] { // what is known of inputs is kept by name
+			return nil, &onnxpb.Error{Tensor: name, Msg: "two inputs of the model have this name", Hint: "see onnxtool check"}
+		}
+		seen[name] = true
 		if inits[name] {
 			if wanted[name] {
 				return nil, &onnxpb.Error{Tensor: name, Msg: "is an input with a default (an initializer of the same name): its values are of one size", Hint: "name other inputs"}

@@ -119,17 +119,26 @@ func (x *extraction) declare(list []string) ([]*onnxpb.ValueInfoProto, error) {
 	return out, nil
 }
 
-// typeKnown tells whether a declaration says of what type a value is.
+// typeKnown tells whether a declaration says of what type a value is, all the way down: an input or output of a model must, and value_info, which nothing
+// checks, need not.
 func typeKnown(t *onnxpb.TypeProto) bool {
-	switch v := t.GetValue().(type) {
-	case nil:
-		return false
-	case *onnxpb.TypeProto_TensorType:
-		return v.TensorType.GetElemType() != 0
-	case *onnxpb.TypeProto_SparseTensorType:
-		return v.SparseTensorType.GetElemType() != 0
+	elem := func(e int32) bool {
+		_, ok := onnxpb.TensorProto_DataType_name[e]
+		return ok && e != 0
 	}
-	return true
+	switch v := t.GetValue().(type) {
+	case *onnxpb.TypeProto_TensorType:
+		return elem(v.TensorType.GetElemType())
+	case *onnxpb.TypeProto_SparseTensorType:
+		return elem(v.SparseTensorType.GetElemType())
+	case *onnxpb.TypeProto_SequenceType:
+		return typeKnown(v.SequenceType.GetElemType())
+	case *onnxpb.TypeProto_OptionalType:
+		return typeKnown(v.OptionalType.GetElemType())
+	case *onnxpb.TypeProto_MapType:
+		return elem(v.MapType.GetKeyType()) && typeKnown(v.MapType.GetValueType())
+	}
+	return t.GetValue() != nil // opaque
 }
 
 // declareOutputs makes the declarations of the outputs. Those that the model has already stay as they are, twice where they are listed twice.

@@ -7,7 +7,11 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
 
 	"onnxtool/internal/mutate"
 	"onnxtool/onnxpb"
@@ -32,7 +36,11 @@ var damaged = flag.Int("damaged", 400, "the number of damaged models")
 
 // TestDamaged is FuzzEdits on models that are damaged at random.
 func TestDamaged(t *testing.T) {
-	mutate.Scripts(1, *damaged, func(r *rand.Rand, script []byte) { holdEdits(t, uint8(r.Uint32()), uint8(r.Uint32()), script) })
+	n := 0
+	mutate.Scripts(1, *damaged, func(r *rand.Rand, script []byte) {
+		t.Run(strconv.Itoa(n), func(t *testing.T) { holdEdits(t, uint8(r.Uint32()), uint8(r.Uint32()), script) })
+		n++
+	})
 }
 
 func holdEdits(t *testing.T, seed, pick uint8, script []byte) {
@@ -136,6 +144,46 @@ func TestNoGraph(t *testing.T) {
 			if r, err := edit(m); err == nil || r != nil || onnxpb.KindOf(err) != onnxpb.Unfit {
 				t.Errorf("%s: %v, %v", name, r, err)
 			}
+		}
+	}
+}
+
+// TestSecondInput sets the batch of models that are not valid: two inputs have one name, the second of them no axes.
+func TestSecondInput(t *testing.T) {
+	float := onnxpb.TensorProto_FLOAT
+	for _, axis := range []onnxpb.Dim{onnxpb.Symbol("N"), onnxpb.Number(1)} {
+		name := "g"
+		m := &onnxpb.ModelProto{OpsetImport: []*onnxpb.OperatorSetIdProto{onnxpb.Opset("", 17)}, Graph: &onnxpb.GraphProto{Name: &name,
+			Input:  []*onnxpb.ValueInfoProto{onnxpb.TensorValue("x", float, []onnxpb.Dim{axis}), onnxpb.TensorValue("x", float, []onnxpb.Dim{})},
+			Node:   []*onnxpb.NodeProto{onnxpb.Node("Neg", "", []string{"x"}, []string{"y"})},
+			Output: []*onnxpb.ValueInfoProto{onnxpb.TensorValue("y", float, []onnxpb.Dim{axis})}}}
+		if _, err := surgery.SetBatch(m, onnxpb.Number(3)); err == nil || !strings.Contains(err.Error(), "two inputs of the model have this name") {
+			t.Errorf("%v: %v", axis, err)
+		}
+	}
+}
+
+// TestExtractOddValueInfo extracts from values whose value_info is no type of ONNX's: the type is read off the operators, and where they do not tell it the edit fails.
+func TestExtractOddValueInfo(t *testing.T) {
+	odd := int32(-1)
+	float := onnxpb.TensorProto_FLOAT
+	for what, typ := range map[string]*onnxpb.TypeProto{
+		"tensor":   onnxpb.TensorType(onnxpb.TensorProto_DataType(odd), nil),
+		"sequence": {Value: &onnxpb.TypeProto_SequenceType{SequenceType: &onnxpb.TypeProto_Sequence{}}},
+		"map":      {Value: &onnxpb.TypeProto_MapType{MapType: &onnxpb.TypeProto_Map{KeyType: &odd, ValueType: onnxpb.TensorType(float, nil)}}},
+	} {
+		name, middle := "g", "h"
+		m := &onnxpb.ModelProto{IrVersion: proto.Int64(8), OpsetImport: []*onnxpb.OperatorSetIdProto{onnxpb.Opset("", 17)}, Graph: &onnxpb.GraphProto{Name: &name,
+			Input:     []*onnxpb.ValueInfoProto{onnxpb.TensorValue("x", float, nil)},
+			Node:      []*onnxpb.NodeProto{onnxpb.Node("Neg", "", []string{"x"}, []string{"h"}), onnxpb.Node("Abs", "", []string{"h"}, []string{"y"})},
+			Output:    []*onnxpb.ValueInfoProto{onnxpb.TensorValue("y", float, nil)},
+			ValueInfo: []*onnxpb.ValueInfoProto{{Name: &middle, Type: typ}}}}
+		if _, err := surgery.Extract(m, []string{"h"}, nil); err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		if in := m.Graph.Input[0]; in.GetName() != "h" || in.ElemType() != float {
+			t.Errorf("%s: input %v", what, in)
 		}
 	}
 }
