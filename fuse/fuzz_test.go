@@ -6,6 +6,7 @@ import (
 	"flag"
 	"math/rand/v2"
 	"runtime/debug"
+	"strconv"
 	"testing"
 
 	"onnxtool/fuse"
@@ -31,8 +32,12 @@ var damaged = flag.Int("damaged", 400, "the number of pairs of damaged models")
 
 // TestDamaged is FuzzMerge on models that are damaged at random.
 func TestDamaged(t *testing.T) {
+	n := 0
 	mutate.Scripts(1, *damaged, func(r *rand.Rand, script []byte) {
-		holdMerges(t, uint8(r.Uint32()), uint8(r.IntN(5)), script[len(script)/2:], script[:r.IntN(len(script)/2)])
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			holdMerges(t, uint8(r.Uint32()), uint8(r.IntN(5)), script[len(script)/2:], script[:r.IntN(len(script)/2)])
+		})
+		n++
 	})
 }
 
