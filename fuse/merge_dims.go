@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxtool/onnxpb"
+	"onnxtool/surgery"
 )
 
 // dimClasses knows which dimension parameters of which models are one. Each parameter of each model is a class of its own until a connection makes
@@ -38,7 +39,7 @@ func (v dimVal) unknown() bool { return !v.known && v.class < 0 }
 func (d *dimClasses) init(members []*member) {
 	d.id, d.pending = map[dimKey]int{}, map[*onnxpb.TensorShapeProto_Dimension]dimVal{}
 	for i, mb := range members {
-		eachDim(mb.m, func(p dimension) { d.of(dimKey{i, p.get()}) })
+		surgery.EachDim(mb.m, func(p surgery.Dimension) { d.of(dimKey{i, p.Symbol()}) })
 	}
 }
 
@@ -172,7 +173,9 @@ func (d *dimClasses) unite(name string) error {
 // copyType copies a type of a model for a value of another.
 func (d *dimClasses) copyType(t *onnxpb.TypeProto, model int) *onnxpb.TypeProto {
 	c := proto.Clone(t).(*onnxpb.TypeProto)
-	eachTypeDim(c, func(p *onnxpb.TensorShapeProto_Dimension) { d.set(p, d.read(p, model)) })
+	for p := range c.AllDims() {
+		d.set(p, d.read(p, model))
+	}
 	return c
 }
 
@@ -232,93 +235,10 @@ func (w *merger) nameDims() error {
 		w.report.Add(action, "dimension", w.label(ref(k)), k.name, to.String())
 	}
 	for i, mb := range w.members {
-		if change[i] != nil {
-			eachDim(mb.m, func(p dimension) {
-				if to, ok := change[i][p.get()]; ok {
-					p.set(to)
-				}
-			})
-		}
+		surgery.SubstituteDims(mb.m, change[i])
 	}
 	for _, p := range d.order {
 		final(d.pending[p].class).Set(p)
 	}
 	return nil
-}
-
-// dimension is a place where a dimension parameter stands: in a shape, or in the sharding of a node.
-type dimension struct {
-	get func() string
-	set func(onnxpb.Dim)
-}
-
-// eachDim calls fn with every place of a model's graphs where a dimension stands. Functions are left out: their parameters are their own.
-func eachDim(m *onnxpb.ModelProto, fn func(dimension)) {
-	ofType := func(p *onnxpb.TensorShapeProto_Dimension) {
-		fn(dimension{get: p.GetDimParam, set: func(d onnxpb.Dim) { d.Set(p) }})
-	}
-	var ofGraph func(*onnxpb.GraphProto)
-	ofNode := func(n *onnxpb.NodeProto) {
-		for _, a := range n.Attribute {
-			eachTypeDim(a.Tp, ofType)
-			for _, t := range a.TypeProtos {
-				eachTypeDim(t, ofType)
-			}
-		}
-		for _, c := range n.DeviceConfigurations {
-			for _, spec := range c.ShardingSpec {
-				for _, dim := range spec.ShardedDim {
-					for _, s := range dim.SimpleSharding {
-						fn(dimension{get: s.GetDimParam, set: func(d onnxpb.Dim) { setSharding(s, d) }})
-					}
-				}
-			}
-		}
-		for sub := range n.Subgraphs() {
-			ofGraph(sub)
-		}
-	}
-	ofGraph = func(g *onnxpb.GraphProto) {
-		for _, list := range [][]*onnxpb.ValueInfoProto{g.GetInput(), g.GetOutput(), g.GetValueInfo()} {
-			for _, v := range list {
-				eachTypeDim(v.Type, ofType)
-			}
-		}
-		for _, n := range g.GetNode() {
-			ofNode(n)
-		}
-	}
-	ofGraph(m.GetGraph())
-	for _, t := range m.GetTrainingInfo() {
-		ofGraph(t.GetInitialization())
-		ofGraph(t.GetAlgorithm())
-	}
-}
-
-func setSharding(s *onnxpb.SimpleShardedDimProto, d onnxpb.Dim) {
-	if d.Known {
-		s.Dim = &onnxpb.SimpleShardedDimProto_DimValue{DimValue: d.Value}
-	} else {
-		s.Dim = &onnxpb.SimpleShardedDimProto_DimParam{DimParam: d.Param}
-	}
-}
-
-// eachTypeDim calls fn with every dimension of a type, at any depth of sequences, maps and optionals.
-func eachTypeDim(t *onnxpb.TypeProto, fn func(*onnxpb.TensorShapeProto_Dimension)) {
-	switch v := t.GetValue().(type) {
-	case *onnxpb.TypeProto_TensorType:
-		for _, d := range v.TensorType.GetShape().GetDim() {
-			fn(d)
-		}
-	case *onnxpb.TypeProto_SparseTensorType:
-		for _, d := range v.SparseTensorType.GetShape().GetDim() {
-			fn(d)
-		}
-	case *onnxpb.TypeProto_SequenceType:
-		eachTypeDim(v.SequenceType.GetElemType(), fn)
-	case *onnxpb.TypeProto_OptionalType:
-		eachTypeDim(v.OptionalType.GetElemType(), fn)
-	case *onnxpb.TypeProto_MapType:
-		eachTypeDim(v.MapType.GetValueType(), fn)
-	}
 }

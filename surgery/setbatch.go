@@ -85,7 +85,9 @@ func (d *batchDeclaration) model(m *onnxpb.ModelProto, in *batchInputsOf) error 
 // typeShape writes the dimensions in the type of a value, which may be a tensor or hold tensors.
 func typeShape(v *onnxpb.ValueInfoProto) string {
 	dims := []onnxpb.Dim{}
-	eachDim(v.GetType(), func(p *onnxpb.TensorShapeProto_Dimension) { dims = append(dims, onnxpb.DimOf(p)) })
+	for p := range v.GetType().AllDims() {
+		dims = append(dims, onnxpb.DimOf(p))
+	}
 	return onnxpb.FormatShape(dims)
 }
 
@@ -115,36 +117,7 @@ func (d *batchDeclaration) replaceSymbols(m *onnxpb.ModelProto) {
 	for s := range d.symbols {
 		subst[s] = d.batch
 	}
-	substitute(m, subst)
-}
-
-// substitute replaces symbols of dimensions wherever they are declared: in the main graph, its subgraphs and the graphs of the training information.
-func substitute(m *onnxpb.ModelProto, subst map[string]onnxpb.Dim) {
-	if len(subst) == 0 {
-		return
-	}
-	var graph func(g *onnxpb.GraphProto)
-	graph = func(g *onnxpb.GraphProto) {
-		for _, list := range [][]*onnxpb.ValueInfoProto{g.GetInput(), g.GetOutput(), g.GetValueInfo()} {
-			for _, v := range list {
-				eachDim(v.GetType(), func(p *onnxpb.TensorShapeProto_Dimension) {
-					if to, ok := subst[p.GetDimParam()]; ok && p.GetDimParam() != "" {
-						to.Set(p)
-					}
-				})
-			}
-		}
-		for _, n := range g.GetNode() {
-			for s := range n.Subgraphs() {
-				graph(s)
-			}
-		}
-	}
-	graph(m.GetGraph())
-	for _, t := range m.GetTrainingInfo() {
-		graph(t.GetInitialization())
-		graph(t.GetAlgorithm())
-	}
+	SubstituteDims(m, subst)
 }
 
 // clash refuses a new symbol that stands for something that is not the batch somewhere else in the graph.
@@ -164,24 +137,4 @@ func (d *batchDeclaration) clash(top *onnxpb.GraphProto) error {
 		}
 	}
 	return nil
-}
-
-// eachDim calls fn with every dimension in a type.
-func eachDim(t *onnxpb.TypeProto, fn func(*onnxpb.TensorShapeProto_Dimension)) {
-	switch v := t.GetValue().(type) {
-	case *onnxpb.TypeProto_TensorType:
-		for _, d := range v.TensorType.GetShape().GetDim() {
-			fn(d)
-		}
-	case *onnxpb.TypeProto_SparseTensorType:
-		for _, d := range v.SparseTensorType.GetShape().GetDim() {
-			fn(d)
-		}
-	case *onnxpb.TypeProto_SequenceType:
-		eachDim(v.SequenceType.GetElemType(), fn)
-	case *onnxpb.TypeProto_OptionalType:
-		eachDim(v.OptionalType.GetElemType(), fn)
-	case *onnxpb.TypeProto_MapType:
-		eachDim(v.MapType.GetValueType(), fn)
-	}
 }

@@ -170,7 +170,7 @@ func setShape(m *onnxpb.ModelProto, v *onnxpb.ValueInfoProto, shape []onnxpb.Dim
 			subst[have.Param] = shape[i]
 		}
 	}
-	substitute(m, subst)
+	SubstituteDims(m, subst)
 	for i, d := range graphInput(m, v.GetName()).ShapeProto().GetDim() {
 		shape[i].Set(d)
 	}
