@@ -24,6 +24,11 @@ func portOf(v *onnxpb.ValueInfoProto) port {
 			inner := &onnxpb.ValueInfoProto{Type: t}
 			p.elem = inner.ElemType()
 			p.dims, p.ranked = inner.Shape()
+			for i, d := range p.dims {
+				if d.Known && d.Value < 0 { // some exporters write -1 for a free dimension, and ONNX Runtime reads it so
+					p.dims[i] = onnxpb.Dim{}
+				}
+			}
 			return p
 		case *onnxpb.TypeProto_SequenceType:
 			t = w.SequenceType.GetElemType()

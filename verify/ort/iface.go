@@ -156,7 +156,8 @@ func fitsTensor(a *onnxpb.Array, t *onnxpb.TypeProto_Tensor) error {
 		return fmt.Errorf("rank %d, not %d", len(a.Dims), len(dims))
 	}
 	for i, d := range dims {
-		if d := onnxpb.DimOf(d); d.Known && d.Value != a.Dims[i] {
+		// A negative number stands for a free dimension in some old models, and ONNX Runtime takes it so.
+		if d := onnxpb.DimOf(d); d.Known && d.Value >= 0 && d.Value != a.Dims[i] {
 			return fmt.Errorf("dimension %d is %d, not %d", i, a.Dims[i], d.Value)
 		}
 	}
