@@ -74,10 +74,9 @@ func WriteFile(path string, data []byte) (err error) {
 		}
 		return nil
 	}
-	// A symbolic link stays one: the file that it names is replaced.
-	target := path
-	if p, err := filepath.EvalSymlinks(path); err == nil {
-		target = p
+	target, err := linkTarget(path)
+	if err != nil {
+		return fail(err)
 	}
 	f, err := createTemporary(target)
 	if err != nil {
@@ -109,6 +108,22 @@ func WriteFile(path string, data []byte) (err error) {
 		return fail(err)
 	}
 	return nil
+}
+
+// linkTarget returns the file that a path names: a symbolic link stays one, and what it leads to is written, which need not exist yet.
+func linkTarget(path string) (string, error) {
+	for range 40 { // as many as Linux follows
+		to, err := os.Readlink(path)
+		if err != nil {
+			return path, nil // no link
+		}
+		if !filepath.IsAbs(to) {
+			// Not Join: a .. behind a directory that is a link itself is for the system to resolve.
+			to = filepath.Dir(path) + string(filepath.Separator) + to
+		}
+		path = to
+	}
+	return "", errors.New("too many levels of symbolic links")
 }
 
 // temporaries are the temporary files that exist now, for RemoveTemporaries.

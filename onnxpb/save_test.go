@@ -204,3 +204,43 @@ func TestRemoveTemporaries(t *testing.T) {
 	}
 	forget(f.Name())
 }
+
+func TestSaveThroughDanglingLinks(t *testing.T) {
+	dir := t.TempDir()
+	link := func(name, to string) string {
+		t.Helper()
+		p := filepath.Join(dir, name)
+		if err := os.Symlink(to, p); err != nil {
+			t.Skip("this file system has no symbolic links: " + err.Error())
+		}
+		return p
+	}
+	if err := os.Mkdir(filepath.Join(dir, "real"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	link("two", filepath.Join("real", "m.onnx"))
+	one := link("one", "two")
+	if err := WriteFile(one, []byte("model")); err != nil {
+		t.Fatal(err)
+	}
+	for name, isLink := range map[string]bool{"one": true, "two": true, "real/m.onnx": false} {
+		st, err := os.Lstat(filepath.Join(dir, name))
+		if err != nil || st.Mode()&os.ModeSymlink != 0 != isLink {
+			t.Errorf("%s: %v, %v", name, st, err)
+		}
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "real", "m.onnx")); err != nil || string(b) != "model" {
+		t.Errorf("%q, %v", b, err)
+	}
+	link("circle1", "circle2")
+	circle := link("circle2", "circle1")
+	if err := WriteFile(circle, []byte("model")); err == nil || !strings.Contains(err.Error(), "too many levels of symbolic links") {
+		t.Errorf("a circle of links: %v", err)
+	}
+	if st, err := os.Lstat(circle); err != nil || st.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("a circle of links was replaced: %v, %v", st, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".onnxtool-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
