@@ -86,6 +86,10 @@ func exitCode(err error) int {
 	if errors.As(err, &silent) {
 		return 1
 	}
+	var own cli.ExitCoder // of the command-line library itself, such as help on a command that does not exist
+	if errors.As(err, &own) {
+		return 2
+	}
 	switch onnxpb.KindOf(err) {
 	case onnxpb.Refused:
 		return 1
