@@ -110,7 +110,8 @@ func globExpr(glob string) (string, error) {
 // rename gives the new name of a name that the pattern matches; false where it does not match.
 func (p *pattern) rename(name, to string) (string, bool) {
 	if p.exact {
-		return to, name == p.text
+		out, _ := p.expand(to, "", nil)
+		return out, name == p.text
 	}
 	groups := p.re.FindStringSubmatchIndex(name)
 	if groups == nil {
@@ -122,28 +123,32 @@ func (p *pattern) rename(name, to string) (string, bool) {
 
 // check tells whether a new name asks for groups that the pattern has not.
 func (p *pattern) check(to string) error {
-	if p.exact {
-		return nil
+	if !p.exact && !strings.HasPrefix(p.text, "re:") && strings.Contains(to, "*") {
+		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("the new name %q of the pattern %q holds a *, which would be taken as it is", to, p.text),
+			Hint: "write $1 for what the first *, ? or class of the pattern stands for; re: and a regular expression where a * is meant"}
 	}
 	_, err := p.expand(to, "", nil)
 	return err
 }
 
-// expand puts the groups of a match into a new name: $1 or ${1} is the first group, ${name} a named one, $$ a dollar. Unlike in regexp.Expand, $1_x is the first
+// expand puts the groups of a match (a plain name has none) into a new name: $1 or ${1} is the first group, ${name} a named one, $$ a dollar. Unlike in regexp.Expand, $1_x is the first
 // group followed by _x, as names are full of underscores.
 func (p *pattern) expand(to, name string, groups []int) (string, error) {
 	var b strings.Builder
 	put := func(ref string) error {
-		n := -1
+		n, groupCount := -1, 0
+		if !p.exact {
+			groupCount = p.re.NumSubexp()
+		}
 		if ref != "" && strings.Trim(ref, "0123456789") == "" {
 			if _, err := fmt.Sscanf(ref, "%d", &n); err != nil {
 				n = -1
 			}
-		} else {
+		} else if !p.exact {
 			n = p.re.SubexpIndex(ref)
 		}
-		if n < 0 || n > p.re.NumSubexp() {
-			return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%q asks for the group $%s, and pattern %q has %d", to, ref, p.text, p.re.NumSubexp()),
+		if n < 0 || n > groupCount || p.exact {
+			return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%q asks for the group $%s, and %q has %d groups", to, ref, p.text, groupCount),
 				Hint: "groups are (...) in a regular expression, and *, ? and [...] in a glob; write $$ for a dollar"}
 		}
 		if groups != nil && groups[2*n] >= 0 {

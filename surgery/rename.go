@@ -302,12 +302,16 @@ func suggest(what, name string, names []string) string {
 		return "did you mean " + quoteList(near) + "?"
 	}
 	switch {
+	case len(names) == 0 && what == KindNode.String():
+		return "no node of the model has a name"
+	case len(names) == 0 && what == KindDim.String():
+		return "no dimension of the model is a symbol; onnxtool setbatch makes the batch one"
 	case len(names) == 0:
 		return "the model has no " + what
 	case len(names) <= 6:
 		return "there is " + quoteList(names)
 	}
-	return fmt.Sprintf("there is %s and %d more: onnxtool info lists names", quoteList(names[:5]), len(names)-5)
+	return fmt.Sprintf("there is %s and %d more: onnxtool info --names lists them", quoteList(names[:5]), len(names)-5)
 }
 
 // quoteList writes names as "a", "b", "c".

@@ -3,6 +3,7 @@ package surgery
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"onnxtool/onnxpb"
@@ -140,7 +141,7 @@ func setShape(m *onnxpb.ModelProto, v *onnxpb.ValueInfoProto, shape []onnxpb.Dim
 	if !ranked {
 		v.Type = onnxpb.TensorType(v.ElemType(), shape)
 		r.Add("changed", "input", v.GetName(), "of any rank", onnxpb.FormatShape(shape))
-		return nil
+		return mendForBatch(m, v.GetName(), shape, r)
 	}
 	if len(old) != len(shape) {
 		return &onnxpb.Error{Msg: fmt.Sprintf("shape %s has %d dimensions, the input has %d: %s", onnxpb.FormatShape(shape), len(shape), len(old), onnxpb.FormatShape(old))}
@@ -161,6 +162,7 @@ func setShape(m *onnxpb.ModelProto, v *onnxpb.ValueInfoProto, shape []onnxpb.Dim
 	if err := setBatchAxis(m, old, shape, r); err != nil {
 		return err
 	}
+	fresh := len(shape) > 0 && old[0] == (onnxpb.Dim{})
 	subst := map[string]onnxpb.Dim{}
 	for i := range shape {
 		if have := old[i]; have != shape[i] && have.Param != "" && i != 0 {
@@ -177,6 +179,26 @@ func setShape(m *onnxpb.ModelProto, v *onnxpb.ValueInfoProto, shape []onnxpb.Dim
 	if after := onnxpb.FormatShape(shape); after != before && len(subst)+changedUnknown(old, shape) > 0 {
 		r.Add("changed", "input", v.GetName(), before, after)
 	}
+	if fresh {
+		return mendForBatch(m, v.GetName(), shape, r)
+	}
+	return nil
+}
+
+// mendForBatch mends the constants of a graph whose input was said to hold any number of rows, where nothing was said before: they may be made for one
+// row all the same.
+func mendForBatch(m *onnxpb.ModelProto, name string, shape []onnxpb.Dim, r *Report) error {
+	if len(shape) == 0 || shape[0].Param == "" {
+		return nil
+	}
+	// As long as the input says nothing of its batch, nothing is known to be done.
+	onnxpb.Symbol("onnxtool_unsaid").Set(graphInput(m, name).ShapeProto().GetDim()[0])
+	sub, err := setBatch(m, shape[0], []string{name})
+	if err != nil {
+		return err
+	}
+	sub.Changes = slices.DeleteFunc(sub.Changes, func(c Change) bool { return c.What == "input" }) // told already
+	r.Merge(sub)
 	return nil
 }
 
