@@ -3,7 +3,6 @@ package fuse_test
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sort"
 	"strings"
@@ -15,11 +14,11 @@ import (
 	"onnxtool/fuse"
 	"onnxtool/internal/corpus"
 	"onnxtool/internal/readback"
+	"onnxtool/internal/testengine"
 	"onnxtool/onnxpb"
 	"onnxtool/opset"
 	"onnxtool/surgery"
 	"onnxtool/verify"
-	"onnxtool/verify/ort"
 )
 
 // TestCorpus merges and renames every model of ONNX's test suites:
@@ -31,13 +30,7 @@ import (
 // recorded outputs in ONNX Runtime, from both copies and behind the Identities. Where ONNX Runtime does not reproduce the recorded outputs of the model
 // itself (internal/corpus lists those, with the reason) the results are held to what it makes of the model: the same values, or none.
 func TestCorpus(t *testing.T) {
-	engine, err := ort.Default()
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skipf("ONNX Runtime is not on this machine: %v", err)
-	}
+	engine := testengine.New(t)
 	cases := corpus.Cases(t)
 	listed := corpus.Unsupported()
 	results := make([]caseResult, len(cases))

@@ -347,7 +347,12 @@ func (d *dmhead) join(front, rear *side) (*onnxpb.ModelProto, error) {
 	for _, e := range names {
 		outputs = append(outputs, exposed[e])
 	}
-	m, r, err := Merge(d.models, MergeOptions{Connect: d.connect, Outputs: outputs, SameDims: []string{"*"}, Name: "dmhead", Doc: d.doc(front, rear)})
+	// Only the batch is one: other symbols of the two models may have the same name by chance, as those that converters invent do.
+	var same []string
+	if d.o.Batch.Param != "" {
+		same = []string{d.o.Batch.Param}
+	}
+	m, r, err := Merge(d.models, MergeOptions{Connect: d.connect, Outputs: outputs, SameDims: same, Name: "dmhead", Doc: d.doc(front, rear)})
 	if err != nil {
 		return nil, err
 	}

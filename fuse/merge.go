@@ -89,7 +89,12 @@ func Merge(models []Input, o MergeOptions) (*onnxpb.ModelProto, *surgery.Report,
 			return nil, nil, err
 		}
 	}
-	return w.merged, w.report, nil
+	joined := &surgery.Report{Edit: w.report.Edit}
+	for _, m := range w.members {
+		joined.Add("added", "model", m.Name, "", fmt.Sprintf("%d nodes", len(m.Model.GetGraph().GetNode())))
+	}
+	joined.Merge(w.report)
+	return w.merged, joined, nil
 }
 
 // ExternalDir returns the directory that the external data of what Merge makes of models is relative to; "" where it has none, or where Merge

@@ -42,6 +42,8 @@ func ExampleMerge() {
 	// Output:
 	// [y] = Relu [x]
 	// [second_y] = Exp [y]
+	// merge: added model "first": 1 nodes
+	// merge: added model "second": 1 nodes
 	// merge: removed output "first:y": output -> taken up by a connection
 	// merge: renamed output "second:y": y -> second_y
 	// merge: changed input "second:x": graph input -> first:y

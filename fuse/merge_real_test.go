@@ -8,9 +8,9 @@ import (
 
 	"onnxtool/fuse"
 	"onnxtool/internal/corpus"
+	"onnxtool/internal/testengine"
 	"onnxtool/onnxpb"
 	"onnxtool/verify"
-	"onnxtool/verify/ort"
 )
 
 // TestMergeRealNetworks makes the inputs of two trained networks one, adds their poses, and holds both poses and the sum, as outputs in another order, to
@@ -20,10 +20,7 @@ func TestMergeRealNetworks(t *testing.T) {
 	if _, err := os.Stat(dir); err != nil {
 		t.Skipf("the trained networks are not on this machine: %v", err)
 	}
-	engine, err := ort.Default()
-	if err != nil {
-		t.Skipf("ONNX Runtime is not on this machine: %v", err)
-	}
+	engine := testengine.New(t)
 	var models []fuse.Input
 	for _, m := range []struct{ name, file string }{{"one", "fsanet-1x1-iter-688590.onnx"}, {"var", "fsanet-var-iter-688590.onnx"}} {
 		f, err := onnxpb.Open(filepath.Join(dir, m.file))

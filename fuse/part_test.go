@@ -7,29 +7,21 @@ import (
 	"testing"
 
 	"onnxtool/fuse"
+	"onnxtool/internal/testengine"
 	"onnxtool/onnxpb"
 	"onnxtool/opset"
 	"onnxtool/verify"
-	"onnxtool/verify/ort"
 )
 
 // partOpsets are the opsets that parts are run at: those where a form changes (11, 12, 13), the oldest, and some that are in use.
-var partOpsets = []int64{9, 11, 12, 13, 17, 21, 23}
+var partOpsets = []int64{9, 11, 12, 13, 17, 21, 23, 26}
 
 var nan, inf = float32(math.NaN()), float32(math.Inf(1))
 
 // partEngine is ONNX Runtime.
 func partEngine(t testing.TB) verify.Engine {
 	t.Helper()
-	lib, err := ort.Find("")
-	if err != nil {
-		t.Skipf("ONNX Runtime is not on this machine: %v", err)
-	}
-	e, err := ort.NewEngine(lib)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
+	return testengine.New(t)
 }
 
 // runPart runs a model, as it is written and optimised, which must come to the same.

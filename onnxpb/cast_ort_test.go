@@ -6,22 +6,15 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"onnxtool/internal/testengine"
 	"onnxtool/onnxpb"
 	"onnxtool/verify"
-	"onnxtool/verify/ort"
 )
 
 // TestConversionsAsInONNXRuntime holds conversion from float32 to every small float, and back, to ONNX Runtime's Cast: on every number of the type, the middles
 // between them and their neighbours, and what lies past the range.
 func TestConversionsAsInONNXRuntime(t *testing.T) {
-	lib, err := ort.Find("")
-	if err != nil {
-		t.Skip("ONNX Runtime is not on this machine: " + err.Error())
-	}
-	engine, err := ort.NewEngine(lib)
-	if err != nil {
-		t.Fatal(err)
-	}
+	engine := testengine.New(t)
 	for _, et := range []onnxpb.TensorProto_DataType{onnxpb.TensorProto_FLOAT16, onnxpb.TensorProto_BFLOAT16, onnxpb.TensorProto_FLOAT8E4M3FN, onnxpb.TensorProto_FLOAT8E4M3FNUZ,
 		onnxpb.TensorProto_FLOAT8E5M2, onnxpb.TensorProto_FLOAT8E5M2FNUZ, onnxpb.TensorProto_FLOAT4E2M1, onnxpb.TensorProto_FLOAT8E8M0} {
 		t.Run(onnxpb.TypeName(et), func(t *testing.T) {

@@ -33,7 +33,12 @@ func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, only []string) (*Report, e
 		old = n
 	}
 	edit := &Report{Edit: r.Edit}
-	flow, err := followBatch(work, in, old, edit)
+	flow, err := followBatch(work, in, old, free, edit)
+	if err != nil && free && in.claimedByOutputs(m) {
+		// The model says that its outputs have the batch, and computes something else: what contradicts it is mended as if it were made for one row.
+		work, edit = onnxpb.Clone(m), &Report{Edit: r.Edit}
+		flow, err = followBatch(work, in, old, false, edit)
+	}
 	switch {
 	case err == nil:
 		if work != m {
@@ -51,8 +56,9 @@ func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, only []string) (*Report, e
 	return r, declare.model(m, in)
 }
 
-// followBatch mends a model, and proves the result by following the batch through it once more.
-func followBatch(m *onnxpb.ModelProto, in *batchInputsOf, old int64, r *Report) (*batchFlow, error) {
+// followBatch mends a model, and proves the result by following the batch through it once more. free says that the batch was no number: then what
+// the graph computes of several rows is what it is meant to compute, and only constants with which it cannot run are mended.
+func followBatch(m *onnxpb.ModelProto, in *batchInputsOf, old int64, free bool, r *Report) (*batchFlow, error) {
 	if v := m.OpsetVersion(""); v < 7 {
 		return nil, &onnxpb.Error{Kind: onnxpb.Refused, Msg: fmt.Sprintf("the batch is not followed through operators of opset %d", v), Hint: "convert the model to opset 7 or newer"}
 	}
@@ -60,12 +66,14 @@ func followBatch(m *onnxpb.ModelProto, in *batchInputsOf, old int64, r *Report) 
 	if err != nil {
 		return nil, err
 	}
+	flow.free = free
 	if err := flow.run(); err != nil {
 		return nil, err
 	}
 	if flow.mends > 0 {
 		again, err := newBatchFlow(m, in.names, in.symbols, old, &Report{})
 		if err == nil {
+			again.free = free
 			err = again.run()
 		}
 		if err == nil && again.mends > 0 {
@@ -114,6 +122,17 @@ type batchInputsOf struct {
 	numbers map[string]int64 // the batch by input, where it is a number
 	symbols map[string]bool  // the symbols of the batch
 	unknown int              // how many inputs have a batch that is neither
+}
+
+// claimedByOutputs tells whether every output declares the symbol of the batch in axis 0.
+func (in *batchInputsOf) claimedByOutputs(m *onnxpb.ModelProto) bool {
+	for _, o := range m.GetGraph().GetOutput() {
+		dims := o.ShapeProto().GetDim()
+		if len(dims) == 0 || dims[0].GetDimParam() == "" || !in.symbols[dims[0].GetDimParam()] {
+			return false
+		}
+	}
+	return true
 }
 
 // batchInputs finds the inputs that hold the batch: those named, or all that are no initializers and have axes.

@@ -13,25 +13,17 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxtool/internal/corpus"
+	"onnxtool/internal/testengine"
 	"onnxtool/onnxpb"
 	"onnxtool/opset"
 	"onnxtool/surgery"
 	"onnxtool/verify"
-	"onnxtool/verify/ort"
 )
 
 // batchEngine is ONNX Runtime.
 func batchEngine(t testing.TB) verify.Engine {
 	t.Helper()
-	lib, err := ort.Find("")
-	if err != nil {
-		t.Skipf("ONNX Runtime is not on this machine: %v", err)
-	}
-	e, err := ort.NewEngine(lib)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
+	return testengine.New(t)
 }
 
 // TestSetBatchOnCorpus frees the batch of every model of ONNX's own tests that lets it be freed, and holds the result to the model itself, row by row
@@ -41,7 +33,7 @@ func TestSetBatchOnCorpus(t *testing.T) {
 	e := batchEngine(t)
 	accepted, refused, cannotRun := map[string]int{}, 0, map[string]int{}
 	for _, c := range corpus.Cases(t) {
-		if c.Suite == "real" || strings.Contains(c.Name, "training") {
+		if strings.Contains(c.Name, "training") {
 			continue // large ones, and those that are about training
 		}
 		f, err := onnxpb.Open(c.Model)
@@ -132,9 +124,6 @@ func openOne(m *onnxpb.ModelProto, c corpus.Case, open int) bool {
 func TestInputEditsSurvive(t *testing.T) {
 	tried, edited := 0, 0
 	for i, c := range corpus.Cases(t) {
-		if c.Suite == "real" {
-			continue
-		}
 		f, err := onnxpb.Open(c.Model)
 		if err != nil {
 			continue

@@ -13,6 +13,7 @@ type batchFlow struct {
 	g         *Graph
 	opset     int64 // version of the default domain
 	old       int64 // the batch that the constants were made for
+	free      bool  // the batch was no number: see followBatch
 	batchSyms map[string]bool
 	facts     map[string]*batchFact
 	names     *Names

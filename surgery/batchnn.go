@@ -310,7 +310,7 @@ func (c *batchCall) resize() ([]*batchFact, error) {
 		case !bySize && !list.vals[i].is(1):
 			return nil, c.mixes("it scales axis %d, which holds the batch, by %s", axis, list.vals[i])
 		case bySize && list.vals[i] != x.dims[axis]:
-			if list.vals[i] != x.dims[axis].at(c.f.old) {
+			if list.vals[i] != x.dims[axis].at(c.f.old) || c.f.free {
 				return nil, c.mixes("it resizes axis %d, which holds the batch (%s), to %s", axis, formatExtents(x.dims), list.vals[i])
 			}
 			if limits {

@@ -83,6 +83,14 @@ func (c *batchCall) reshape() ([]*batchFact, error) {
 		return one(freeFact(dims))
 	}
 	asIs, fits := c.asItIs(x, target.vals, allowZero)
+	if c.f.free {
+		if fits {
+			return one(asIs)
+		}
+		if _, runs := c.f.solveReshape(x.dims, target.vals, allowZero); runs {
+			return nil, c.refuse("its target %s of %s leaves no axis to the rows", formatExtents(target.vals), formatExtents(x.dims))
+		}
+	}
 	if fits && c.saysBatch(x, target.vals, allowZero) {
 		return one(asIs)
 	}

@@ -148,7 +148,7 @@ func (c *batchCall) sliceBatch(x *batchFact, s sliceSpec) error {
 	switch {
 	case ok && end >= fullEnd:
 		return nil
-	case !ok || !okOld || end < old:
+	case !ok || !okOld || end < old || c.f.free:
 		return c.mixes("it takes some rows of axis %d, which holds the batch (%s)", s.axis, formatExtents(x.dims))
 	}
 	if a := c.n.Attr("ends"); a != nil {

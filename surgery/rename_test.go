@@ -23,7 +23,7 @@ func TestPattern(t *testing.T) {
 		{"a", "b", true, "a", "b"},
 		{"a", "b", false, "ab", "-"},
 		{"a[0]", "b$$1", true, "a[0]", "b$1"}, // a name is a name, and its new name is taken as it is
-		{"a[0]", "b", false, "a[0]", "-"},    // as a glob it is a0
+		{"a[0]", "b", false, "a[0]", "-"},     // as a glob it is a0
 		{"a[0]", "b", false, "a0", "b"},
 		{"re:x", "b", true, "re:x", "b"},
 		{"*", "p_$1", false, "a/b", "p_a/b"},

@@ -185,14 +185,28 @@ func setShape(m *onnxpb.ModelProto, v *onnxpb.ValueInfoProto, shape []onnxpb.Dim
 	return nil
 }
 
-// mendForBatch mends the constants of a graph whose input was said to hold any number of rows, where nothing was said before: they may be made for one
-// row all the same.
+// mendForBatch follows a batch that was just declared, on an input of which nothing was said before. A graph that seems to be made for one row is refused:
+// only who made it knows whether a target [1,-1] means one row, or that everything becomes one.
 func mendForBatch(m *onnxpb.ModelProto, name string, shape []onnxpb.Dim, r *Report) error {
 	if len(shape) == 0 || shape[0].Param == "" {
 		return nil
 	}
+	axis := func(m *onnxpb.ModelProto) *onnxpb.TensorShapeProto_Dimension {
+		return graphInput(m, name).ShapeProto().GetDim()[0]
+	}
+	fixed := onnxpb.Clone(m)
+	onnxpb.Number(1).Set(axis(fixed))
+	if sub, err := setBatch(fixed, shape[0], []string{name}); err == nil {
+		for _, c := range sub.Changes {
+			if c.What == "node" {
+				one := append([]onnxpb.Dim{onnxpb.Number(1)}, shape[1:]...)
+				return &onnxpb.Error{Kind: onnxpb.Refused, Node: c.Name, Tensor: name, Msg: "the graph seems to be made for one row: the batch cannot be declared alone",
+					Hint: "if so, declare " + onnxpb.FormatShape(one) + " first, then run onnxtool setbatch " + shape[0].Param}
+			}
+		}
+	}
 	// As long as the input says nothing of its batch, nothing is known to be done.
-	onnxpb.Symbol("onnxtool_unsaid").Set(graphInput(m, name).ShapeProto().GetDim()[0])
+	onnxpb.Symbol("onnxtool_unsaid").Set(axis(m))
 	sub, err := setBatch(m, shape[0], []string{name})
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ type fakeHead struct {
 	fuse        func(f, r [3]float32) [3]float32
 	norm        func(x []float32) []float32 // what the fused model does to the image before the front model
 	mixes       bool                        // every row of a batch is its first
+	whole       bool                        // the gate is one node with the networks, and cannot be cut out
 	shy         bool                        // the output changes where inner tensors are given out
 }
 
@@ -58,6 +59,9 @@ func (h fakeHead) engine(t *testing.T, meta map[string]string) (Engine, [3]Sourc
 		return map[string][]float32{"yaw_roll_pitch": out[:], "inner_front": f[:], "inner_rear": r[:]}
 	})
 	e["fused"] = func(in map[string]*onnxpb.Array) map[string]*onnxpb.Array {
+		if in["inner_front"] != nil { // the gate, cut out
+			return h.gate(in["inner_front"], in["inner_rear"])
+		}
 		if h.mixes {
 			x := in["image"].Data.([]float32)
 			for i := range x {
@@ -67,7 +71,13 @@ func (h fakeHead) engine(t *testing.T, meta map[string]string) (Engine, [3]Sourc
 		return row(in)
 	}
 	fused := declare(t, "fused", []string{"image:float32:[N,3]"}, []string{"yaw_roll_pitch:float32:[N,3]"})
-	fused.Model.Graph.Node = []*onnxpb.NodeProto{onnxpb.Node("Fused", "", []string{"image"}, []string{"yaw_roll_pitch", "inner_front", "inner_rear"})}
+	fused.Model.Graph.Node = []*onnxpb.NodeProto{
+		onnxpb.Node("Fused", "", []string{"image"}, []string{"inner_front", "inner_rear"}),
+		onnxpb.Node("Gate", "", []string{"inner_front", "inner_rear"}, []string{"yaw_roll_pitch"}),
+	}
+	if h.whole {
+		fused.Model.Graph.Node = []*onnxpb.NodeProto{onnxpb.Node("Fused", "", []string{"image"}, []string{"inner_front", "inner_rear", "yaw_roll_pitch"})}
+	}
 	for _, k := range []string{metaGate, metaLimit, metaOrder, metaFront, metaRear} {
 		if meta[k] != "" {
 			fused.Model.MetadataProps = append(fused.Model.MetadataProps, &onnxpb.StringStringEntryProto{Key: proto.String(k), Value: proto.String(meta[k])})
@@ -78,6 +88,17 @@ func (h fakeHead) engine(t *testing.T, meta map[string]string) (Engine, [3]Sourc
 		return shyEngine{e}, sources
 	}
 	return e, sources
+}
+
+// gate applies fuse to rows of poses.
+func (h fakeHead) gate(front, rear *onnxpb.Array) map[string]*onnxpb.Array {
+	f, r := front.Data.([]float32), rear.Data.([]float32)
+	out := make([]float32, 0, len(f))
+	for i := 0; i < len(f); i += 3 {
+		p := h.fuse([3]float32(f[i:i+3]), [3]float32(r[i:i+3]))
+		out = append(out, p[:]...)
+	}
+	return map[string]*onnxpb.Array{"yaw_roll_pitch": onnxpb.ArrayOf(front.Dims, out)}
 }
 
 // shyEngine runs a fused model that answers otherwise when it is asked for its inner tensors.

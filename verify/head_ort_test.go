@@ -8,19 +8,15 @@ import (
 
 	"onnxtool/examples/dmhead/standin"
 	"onnxtool/fuse"
+	"onnxtool/internal/testengine"
 	"onnxtool/onnxpb"
 	"onnxtool/verify"
-	"onnxtool/verify/ort"
 )
 
 // newEngine returns ONNX Runtime; make setup puts its library where it is found.
 func newEngine(t *testing.T) verify.Engine {
 	t.Helper()
-	e, err := ort.Default()
-	if err != nil {
-		t.Skipf("no ONNX Runtime on this machine (make setup fetches it): %v", err)
-	}
-	return e
+	return testengine.New(t)
 }
 
 // standins returns small models of both kinds.

@@ -237,6 +237,22 @@ func TestHeadWithoutNames(t *testing.T) {
 	mustFail(t, err, onnxpb.Unfit, `no tensor "inner_frond"`, "did you mean inner_front")
 }
 
+// TestHeadGateThatCannotBeCut: where the gate does not compute its answer of the two tensors alone that are said to be what it reads, images are all that is left,
+// and they do not see a limit that is off by less than they come near it. So nothing is proven.
+func TestHeadGateThatCannotBeCut(t *testing.T) {
+	h := goodHead()
+	h.whole = true
+	r := h.verify(t, fullMeta, headOptions())
+	if r.Holds || !r.Near || r.Exact != ExactNotProven || !strings.Contains(r.ExactWhy, "could not be cut out") {
+		t.Errorf("%s", textOf(r))
+	}
+	o := headOptions()
+	o.Near = true
+	if r = h.verify(t, fullMeta, o); !r.Holds || r.Exact != ExactNotProven {
+		t.Errorf("%s", textOf(r))
+	}
+}
+
 // TestHeadCoverage: a rear model that never passes the limit, or passes it on one side only, leaves the gate uncovered.
 func TestHeadCoverage(t *testing.T) {
 	h := goodHead()

@@ -281,7 +281,11 @@ func (r *HeadReport) WriteText(w io.Writer) error {
 		fmt.Fprintf(w, "warning: %s\n", s)
 	}
 	if s := r.Sweep; s != nil && s.Rows > 0 {
-		fmt.Fprintf(w, "gate by itself: %d of %d poses round the circle, at the limit and with NaN and infinities as they should be\n", s.Rows-s.Unequal, s.Rows)
+		what := "round the circle, at the limit and with NaN and infinities"
+		if r.Gate == GatePublished {
+			what = "round the circle and at the limit"
+		}
+		fmt.Fprintf(w, "gate by itself: %d of %d poses %s as they should be\n", s.Rows-s.Unequal, s.Rows, what)
 	} else if s != nil {
 		fmt.Fprintf(w, "gate by itself: could not be cut out: %s\n", s.Why)
 	}

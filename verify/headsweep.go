@@ -15,7 +15,7 @@ import (
 type Sweep struct {
 	Rows    int `json:"rows"`
 	Unequal int `json:"unequal"`
-	// Why says why the gate could not be cut out, where Rows is 0: then the images alone tell.
+	// Why says why the gate could not be cut out, where Rows is 0: then the exact choice is not proven.
 	Why string `json:"why,omitempty"`
 }
 

@@ -19,6 +19,7 @@ var version = "dev"
 
 // newApp lists the commands.
 func newApp(stdout, stderr io.Writer) *cli.App {
+	cli.FlagStringer = flagText
 	app := &cli.App{
 		Name:                      "onnxtool",
 		Usage:                     "edit, join and prove ONNX models",
@@ -28,17 +29,27 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		ErrWriter:                 stderr,
 		EnableBashCompletion:      true,
 		DisableSliceFlagSeparator: true,
-		HideHelpCommand:           false,
+		Suggest:                   false,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides on the exit code
 		Commands:                  commands(),
 		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return unknownVerb(c.App, c.Args().First())
+			switch verb := c.Args().First(); verb {
+			case "":
+				return cli.ShowAppHelp(c)
+			case "version":
+				cli.ShowVersion(c)
+				return nil
+			default:
+				return unknownVerb(c.App, verb)
 			}
-			return cli.ShowAppHelp(c)
 		},
 	}
 	for _, cmd := range app.Commands {
+		for _, f := range cmd.Flags {
+			if b, ok := f.(*cli.BoolFlag); ok {
+				b.DisableDefaultText = true // off, as every switch
+			}
+		}
 		cmd.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
 			return &onnxpb.Error{Kind: onnxpb.Usage, Err: err, Hint: "see onnxtool help " + cmd.Name}
 		}
@@ -65,7 +76,38 @@ func commands() []*cli.Command {
 		tidyCommand(),
 		verifyCommand(),
 		doctorCommand(),
+		completionCommand(),
 	}
+}
+
+// flagText writes a flag for help: its names, what it takes once, a tab, what it means.
+func flagText(f cli.Flag) string {
+	var names []string
+	for _, n := range f.Names() {
+		if len(n) == 1 {
+			names = append(names, "-"+n)
+		} else {
+			names = append(names, "--"+n)
+		}
+	}
+	text := strings.Join(names, ", ")
+	d, ok := f.(cli.DocGenerationFlag)
+	if !ok {
+		return text
+	}
+	usage := d.GetUsage()
+	if d.TakesValue() {
+		what := "VALUE"
+		if parts := strings.SplitN(usage, "`", 3); len(parts) == 3 {
+			what = parts[1]
+		}
+		text += " " + what
+	}
+	usage = strings.ReplaceAll(usage, "`", "")
+	if v := d.GetDefaultText(); v != "" && v != `""` && d.TakesValue() {
+		usage += " (default " + strings.Trim(v, `"`) + ")"
+	}
+	return text + "\t" + usage
 }
 
 func unknownVerb(app *cli.App, verb string) error {
@@ -147,7 +189,7 @@ func openChecked(c *cli.Context, path string) (*onnxpb.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := mustPass(f.Model, path, "the model is not valid"); err != nil {
+	if err := mustPass(f.Model, f.Dir(), path, "the model is not valid"); err != nil {
 		if !c.Bool("force") {
 			f.Close()
 			return nil, err
@@ -157,9 +199,9 @@ func openChecked(c *cli.Context, path string) (*onnxpb.File, error) {
 	return f, nil
 }
 
-// mustPass returns the checker's faults as one error.
-func mustPass(m *onnxpb.ModelProto, path, what string) error {
-	faults := opset.Check(m, opset.CheckOptions{})
+// mustPass returns the checker's faults as one error. External data has to be there, relative to dir; "" leaves it unchecked.
+func mustPass(m *onnxpb.ModelProto, dir, path, what string) error {
+	faults := opset.Check(m, opset.CheckOptions{Dir: dir})
 	if len(faults) == 0 {
 		return nil
 	}
@@ -203,7 +245,7 @@ func editFile(c *cli.Context, input string, edit func(*onnxpb.ModelProto) (*surg
 // saveReported checks what is to be written, saves it and prints the report.
 func saveReported(c *cli.Context, m *onnxpb.ModelProto, out, sourceDir string, r *surgery.Report) error {
 	if !c.Bool("force") {
-		if err := mustPass(m, out, "the result would not be valid (nothing was written)"); err != nil {
+		if err := mustPass(m, "", out, "the result would not be valid (nothing was written)"); err != nil {
 			return err
 		}
 	}
@@ -211,21 +253,6 @@ func saveReported(c *cli.Context, m *onnxpb.ModelProto, out, sourceDir string, r
 		return err
 	}
 	return printReport(c, r, out == "-")
-}
-
-// printReport prints what an edit did: on standard output, unless the model itself went there.
-func printReport(c *cli.Context, r *surgery.Report, modelOnStdout bool) error {
-	w := c.App.Writer
-	if modelOnStdout {
-		w = c.App.ErrWriter
-	}
-	switch {
-	case c.Bool("json"):
-		return printJSON(w, r)
-	case !c.Bool("quiet"):
-		r.Write(w)
-	}
-	return nil
 }
 
 // printJSON writes one JSON object.

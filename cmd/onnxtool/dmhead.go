@@ -8,7 +8,6 @@ import (
 
 	"onnxtool/fuse"
 	"onnxtool/onnxpb"
-	"onnxtool/surgery"
 	"onnxtool/verify"
 )
 
@@ -33,8 +32,8 @@ func dmheadCommand() *cli.Command {
 			&cli.StringFlag{Name: "rear-order", Usage: "what the `COLUMNS` (or logit outputs) of the rear model are, where their names do not tell"},
 			&cli.StringFlag{Name: "front-outputs", Usage: "`NAMES` of the outputs of the front model that are its pose, where several could be"},
 			&cli.StringFlag{Name: "rear-outputs", Usage: "`NAMES` of the outputs of the rear model that are its pose, where several could be"},
-			&cli.StringFlag{Name: "front-norm", Usage: "normalise the front model's input: imagenet, imagenet255, or `mean=...;std=...;scale=...`"},
-			&cli.StringFlag{Name: "rear-norm", Usage: "normalise the rear model's input, written as --front-norm is: `NORM`"},
+			&cli.StringFlag{Name: "front-norm", Usage: "normalise the front model's input by `NORM`: imagenet, imagenet255, or mean=...;std=...;scale=..."},
+			&cli.StringFlag{Name: "rear-norm", Usage: "normalise the rear model's input by `NORM`, written as --front-norm is"},
 			&cli.Float64Flag{Name: "bin-width", Value: 3, Usage: "`DEGREES` that a bin of a logit head is wide"},
 			&cli.BoolFlag{Name: "circular", Usage: "take the mean of yaw bins along the circle instead of along the line"},
 			&cli.StringFlag{Name: "input-name", Value: "input", Usage: "`NAME` of the input"},
@@ -86,7 +85,7 @@ func runDMHead(c *cli.Context) error {
 		return saveReported(c, m, out, dir, report)
 	}
 	if !c.Bool("force") {
-		if err := mustPass(m, out, "the result would not be valid (nothing was written)"); err != nil {
+		if err := mustPass(m, "", out, "the result would not be valid (nothing was written)"); err != nil {
 			return err
 		}
 	}
@@ -95,7 +94,7 @@ func runDMHead(c *cli.Context) error {
 		return err
 	}
 	if !checked.Holds {
-		if err := printCheck(c, report, checked, out == "-"); err != nil {
+		if err := printChecked(c, report, checked, out == "-"); err != nil {
 			return err
 		}
 		return answerNo{}
@@ -103,7 +102,7 @@ func runDMHead(c *cli.Context) error {
 	if err := onnxpb.Save(m, out, onnxpb.SaveOptions{SourceDir: dir}); err != nil {
 		return err
 	}
-	return printCheck(c, report, checked, out == "-")
+	return printChecked(c, report, checked, out == "-")
 }
 
 // source is an open model as verify takes it.
@@ -132,25 +131,6 @@ func checkDMHead(c *cli.Context, fused, front, rear verify.Source) (*verify.Head
 		return nil, err
 	}
 	return verify.VerifyHead(e, fused, front, rear, o)
-}
-
-// printCheck prints the report of what was built and of what the check found.
-func printCheck(c *cli.Context, built *surgery.Report, checked *verify.HeadReport, modelOnStdout bool) error {
-	w := c.App.Writer
-	if modelOnStdout {
-		w = c.App.ErrWriter
-	}
-	switch {
-	case c.Bool("json"):
-		return printJSON(w, struct {
-			*surgery.Report
-			Check *verify.HeadReport `json:"check"`
-		}{built, checked})
-	case c.Bool("quiet"):
-		return nil
-	}
-	built.Write(w)
-	return checked.WriteText(w)
 }
 
 func dmheadOptions(c *cli.Context) (fuse.DMHeadOptions, error) {

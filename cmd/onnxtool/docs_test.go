@@ -78,32 +78,9 @@ func writeReference(w io.Writer, app *cli.App) {
 		}
 		fmt.Fprintf(w, "| flag | meaning |\n|---|---|\n")
 		for _, f := range c.Flags {
-			d, ok := f.(cli.DocGenerationFlag)
-			if !ok {
-				continue
-			}
-			usage := strings.ReplaceAll(strings.ReplaceAll(d.GetUsage(), "`", ""), "|", "\\|")
-			if v := d.GetDefaultText(); v != "" && v != "false" && v != `""` {
-				usage += fmt.Sprintf(" (default %s)", strings.ReplaceAll(v, "|", "\\|"))
-			}
-			fmt.Fprintf(w, "| %s | %s |\n", flagNames(f, d), usage)
+			names, usage, _ := strings.Cut(flagText(f), "\t")
+			fmt.Fprintf(w, "| `%s` | %s |\n", names, strings.ReplaceAll(usage, "|", "\\|"))
 		}
 		fmt.Fprintln(w)
 	}
-}
-
-func flagNames(f cli.Flag, d cli.DocGenerationFlag) string {
-	var names []string
-	for _, n := range f.Names() {
-		if len(n) == 1 {
-			names = append(names, "`-"+n+"`")
-		} else {
-			names = append(names, "`--"+n+"`")
-		}
-	}
-	s := strings.Join(names, ", ")
-	if d.TakesValue() {
-		s += " VALUE"
-	}
-	return s
 }

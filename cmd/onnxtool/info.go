@@ -17,12 +17,14 @@ func infoCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "info",
 		Usage:     "sum up what a model holds",
-		UsageText: "onnxtool info [--json] MODEL",
+		UsageText: "onnxtool info [--names] [--json] MODEL",
 		Description: `Versions, producer and operator sets; inputs and outputs with their types and shapes; nodes by operator; functions; initializers; metadata; files of
-external data.
+external data. With --names every node with what it reads and makes, so every name that an edit may be given.
 
-  onnxtool info model.onnx`,
+  onnxtool info model.onnx
+  onnxtool info --names model.onnx`,
 		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "names", Usage: "list the nodes and the initializers, with the names of all tensors"},
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 		},
 		Action: runInfo,
@@ -34,6 +36,8 @@ type fileInfo struct {
 	File string `json:"file"`
 	Size int64  `json:"size"` // bytes of the file, without external data; of the encoded model where it came by standard input
 	*info.Info
+	NodeList        []info.Node  `json:"node_list,omitempty"`        // with --names
+	InitializerList []info.Value `json:"initializer_list,omitempty"` // with --names
 }
 
 func runInfo(c *cli.Context) error {
@@ -52,10 +56,14 @@ func runInfo(c *cli.Context) error {
 	} else if data, err := onnxpb.Marshal(f.Model); err == nil {
 		i.Size = int64(len(data))
 	}
+	if c.Bool("names") {
+		i.NodeList, i.InitializerList = info.Nodes(f.Model), info.InitializersOf(f.Model)
+	}
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, i)
 	}
 	printInfo(c.App.Writer, i)
+	printNames(c.App.Writer, i)
 	return nil
 }
 
@@ -121,6 +129,27 @@ func printInfo(w io.Writer, i fileInfo) {
 	}
 	for _, x := range i.External {
 		line("external", "%s: %d tensors, %s", x.Location, x.Tensors, bytesText(x.Bytes))
+	}
+}
+
+// printNames prints what --names asks for, one node or initializer a line.
+func printNames(w io.Writer, i fileInfo) {
+	for _, n := range i.NodeList {
+		op := n.Op
+		if n.Domain != "ai.onnx" {
+			op = n.Domain + "." + op
+		}
+		if n.Name != "" {
+			op += " " + strconv.Quote(n.Name)
+		}
+		in := ""
+		if n.Graph != "" {
+			in = " in " + n.Graph
+		}
+		fmt.Fprintf(w, "node %s (%s) -> (%s)%s\n", op, strings.Join(n.Inputs, ", "), strings.Join(n.Outputs, ", "), in)
+	}
+	for _, v := range i.InitializerList {
+		fmt.Fprintf(w, "initializer %s %s\n", v.Name, v.Type)
 	}
 }
 

@@ -28,6 +28,9 @@ func realMain() int {
 func run(args []string, stdout, stderr *os.File) int {
 	app := newApp(stdout, stderr)
 	args, err := reorder(app, args)
+	if err == nil && len(args) > 2 && (args[1] == "help" || args[1] == "h") && app.Command(args[2]) == nil {
+		err = unknownVerb(app, args[2])
+	}
 	if err == nil {
 		err = app.Run(args)
 	}

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"onnxtool/onnxpb"
+	"onnxtool/surgery"
 )
 
 // reorder moves the flags of a command line before its other arguments, as urfave/cli stops looking for flags at the first argument that is
@@ -13,10 +18,10 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 		return args, nil
 	}
 	cmd := app.Command(args[1])
-	if cmd == nil {
+	if cmd == nil || args[len(args)-1] == "--generate-bash-completion" {
 		return args, nil
 	}
-	takesValue := map[string]bool{}
+	takesValue := map[string]bool{"help": false, "h": false}
 	for _, f := range cmd.Flags {
 		_, isBool := f.(*cli.BoolFlag)
 		for _, n := range f.Names() {
@@ -35,8 +40,18 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 			rest = append(rest, a)
 			continue
 		}
+		if _, err := strconv.ParseFloat(a, 64); err == nil {
+			rest = append(rest, a) // a negative number
+			continue
+		}
 		flags = append(flags, a)
 		name, _, hasValue := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		if name == "help" || name == "h" {
+			return []string{args[0], args[1], "--help"}, nil // whatever else is there
+		}
+		if _, known := takesValue[name]; !known {
+			return nil, unknownFlag(cmd, a, name)
+		}
 		if takesValue[name] && !hasValue {
 			if i+1 == len(list) {
 				return nil, usagef("flag %s needs a value", a)
@@ -47,4 +62,17 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 	}
 	out := append([]string{args[0], args[1]}, flags...)
 	return append(append(out, "--"), rest...), nil
+}
+
+// unknownFlag names the flags that a mistyped one may have meant.
+func unknownFlag(cmd *cli.Command, arg, name string) error {
+	var names []string
+	for _, f := range cmd.Flags {
+		names = append(names, f.Names()...)
+	}
+	e := &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%s has no flag %s", cmd.Name, arg), Hint: "see onnxtool help " + cmd.Name}
+	if near := surgery.Nearest(name, names, 3); len(near) > 0 {
+		e.Hint = "did you mean --" + strings.Join(near, ", --") + "?"
+	}
+	return e
 }

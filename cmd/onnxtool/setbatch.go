@@ -60,12 +60,6 @@ func runSetbatch(c *cli.Context) error {
 	return setbatchChecked(c, batch, c.Args().Get(1))
 }
 
-// checkedReport is a report with the proof behind it.
-type checkedReport struct {
-	*surgery.Report
-	Check *verify.BatchReport `json:"check"`
-}
-
 // setbatchChecked writes the result only when ONNX Runtime has shown it to compute the same.
 func setbatchChecked(c *cli.Context, batch onnxpb.Dim, input string) error {
 	o := verify.BatchOptions{Inputs: c.StringSlice("input")}
@@ -106,7 +100,7 @@ func setbatchChecked(c *cli.Context, batch onnxpb.Dim, input string) error {
 		return onnxpb.InFile(err, input)
 	}
 	if !c.Bool("force") {
-		if err := mustPass(f.Model, out, "the result would not be valid (nothing was written)"); err != nil {
+		if err := mustPass(f.Model, "", out, "the result would not be valid (nothing was written)"); err != nil {
 			return err
 		}
 	}
@@ -123,17 +117,7 @@ func setbatchChecked(c *cli.Context, batch onnxpb.Dim, input string) error {
 			return err
 		}
 	}
-	w := c.App.Writer
-	if out == "-" {
-		w = c.App.ErrWriter
-	}
-	switch {
-	case c.Bool("json"):
-		err = printJSON(w, checkedReport{r, check})
-	case !c.Bool("quiet"):
-		r.Write(w)
-		err = check.WriteText(w)
-	}
+	err = printChecked(c, r, check, out == "-")
 	if err == nil && !check.Equal {
 		return &onnxpb.Error{Kind: onnxpb.Refused, File: input, Msg: "the result does not compute what the original computes of each row: nothing was written",
 			Hint: "this is a fault of the edit; keep the model as it is, and report it"}

@@ -51,8 +51,8 @@ func verifyCommand() *cli.Command {
 			&cli.StringFlag{Name: "rear-order", Usage: "what the `COLUMNS` (or logit outputs) of the rear model are, where their names do not tell"},
 			&cli.StringFlag{Name: "front-outputs", Usage: "`NAMES` of the outputs of the front model that are its pose, where several could be"},
 			&cli.StringFlag{Name: "rear-outputs", Usage: "`NAMES` of the outputs of the rear model that are its pose, where several could be"},
-			&cli.StringFlag{Name: "front-norm", Usage: "the normalisation that was grafted before the front model: imagenet, imagenet255, or `mean=...;std=...;scale=...`"},
-			&cli.StringFlag{Name: "rear-norm", Usage: "the normalisation that was grafted before the rear model, written as --front-norm is: `NORM`"},
+			&cli.StringFlag{Name: "front-norm", Usage: "`NORM` that was grafted before the front model: imagenet, imagenet255, or mean=...;std=...;scale=..."},
+			&cli.StringFlag{Name: "rear-norm", Usage: "`NORM` that was grafted before the rear model, written as --front-norm is"},
 			&cli.Float64Flag{Name: "bin-width", Value: 3, Usage: "`DEGREES` that a bin of a logit head is wide"},
 			&cli.BoolFlag{Name: "circular", Usage: "the mean of yaw bins was taken along the circle"},
 			&cli.StringFlag{Name: "front-pose", Usage: "`TENSOR` [N,3] of the fused model that its gate takes from the front model", DefaultText: "what the metadata says"},
@@ -175,7 +175,7 @@ func runVerifyPair(c *cli.Context) error {
 	}
 	r, err := verify.Models(e, models[0], models[1], o)
 	if err != nil {
-		return err
+		return whyRefused(err, models)
 	}
 	return answer(c, r, r.Equal, func() error { return r.WriteText(c.App.Writer) })
 }
@@ -237,9 +237,22 @@ func runVerifyHead(c *cli.Context) error {
 	}
 	r, err := verify.VerifyHead(e, models[0], models[1], models[2], o)
 	if err != nil {
-		return err
+		return whyRefused(err, models)
 	}
 	return answer(c, r, r.Holds, func() error { return r.WriteText(c.App.Writer) })
+}
+
+// whyRefused tells an invalid model from a fault of ONNX Runtime, where that failed: the first is the input's fault, exit code 3.
+func whyRefused(err error, models []verify.Source) error {
+	if onnxpb.KindOf(err) != onnxpb.Engine {
+		return err
+	}
+	for _, m := range models {
+		if invalid := mustPass(m.Model, m.Dir, m.Path, "the model is not valid"); invalid != nil {
+			return &onnxpb.Error{Kind: onnxpb.Unfit, Err: fmt.Errorf("%w; %w", invalid, err)}
+		}
+	}
+	return err
 }
 
 // answer prints a report; where the answer is no, the exit code is 1.

@@ -3,6 +3,7 @@
 # verified. FRONT and REAR name the models (a 6DRepNet and a WHENet); without them seeded stand-ins of true architecture and size are made.
 # NORM is the normalisation of their inputs. SMALL=1 makes small stand-ins.
 set -euo pipefail
+export LC_ALL=C
 cd "$(dirname "$0")/../.."
 tool=bin/onnxtool
 out=${OUT:-out/dmhead}
@@ -13,9 +14,9 @@ mkdir -p "$out"
 say() { printf '\n== %s\n' "$*"; }
 # timed runs onnxtool and leaves the seconds it took in $took.
 timed() {
-  local start=$EPOCHREALTIME
+  local start=${EPOCHREALTIME:-$(date +%s)}
   "$tool" "$@"
-  took=$(echo "$EPOCHREALTIME $start" | awk '{printf "%.2f s", $1 - $2}')
+  took=$(echo "${EPOCHREALTIME:-$(date +%s)} $start" | awk '{printf "%.2f s", $1 - $2}')
 }
 # run prints a command as a user would type it, runs it and tells how long it took. Reports go to a log: the demonstration is about results.
 run() {

@@ -19,7 +19,7 @@ import (
 	"onnxtool/onnxpb"
 )
 
-// unpacked returns the directory that holds the archive's files, which the first caller unpacks into the user's cache; "" where there is no
+// unpacked returns the directory that holds the archive's files, which the first caller unpacks into the project's cache; "" where there is no
 // archive.
 func unpacked(tb testing.TB) string {
 	tb.Helper()
@@ -33,13 +33,9 @@ func unpacked(tb testing.TB) string {
 		tb.Logf("without the cases of ONNX 1.22: %s is absent", path)
 		return ""
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = filepath.Join(root, ".cache")
-	}
 	// Another archive of the same name gets another directory, which is there whole or not at all.
 	sum := sha256.Sum256(data)
-	dir := filepath.Join(cache, "onnxtool-test", fmt.Sprintf("%s-%x", strings.TrimSuffix(archive, ".tar.xz"), sum[:8]))
+	dir := filepath.Join(root, ".cache", "testdata", fmt.Sprintf("%s-%x", strings.TrimSuffix(archive, ".tar.xz"), sum[:8]))
 	if _, err := os.Stat(dir); err == nil {
 		return dir
 	}

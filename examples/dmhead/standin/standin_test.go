@@ -6,10 +6,10 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"onnxtool/internal/testengine"
 	"onnxtool/onnxpb"
 	"onnxtool/opset"
 	"onnxtool/verify"
-	"onnxtool/verify/ort"
 )
 
 // TestSizes holds the stand-ins to the sizes of the true networks: 6DRepNet's deploy form has 39.2 million parameters, EfficientNet-B0 without its
@@ -56,10 +56,7 @@ func TestSeed(t *testing.T) {
 // TestSteering turns the colour once round the circle and wants both networks to follow, within 12 degrees; WHENet away from +-180, where the
 // linear mean over its bins falls to 0 by its nature, and 6DRepNet folded to -90..90.
 func TestSteering(t *testing.T) {
-	engine, err := ort.Default()
-	if err != nil {
-		t.Fatal(err)
-	}
+	engine := testengine.New(t)
 	six := open(t, engine, SixDRepNet(SmallRepVGG, 1))
 	whe := open(t, engine, WHENet(SmallEfficientNet, 2))
 	for yaw := -168.0; yaw <= 168; yaw += 12 {
