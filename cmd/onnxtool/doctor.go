@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -74,6 +75,10 @@ func diagnose(explicit string) (*doctorReport, error) {
 	if err != nil {
 		r.Error = err.Error()
 		r.ErrorAdvice = ort.Advice
+		var e *onnxpb.Error
+		if errors.As(err, &e) && e.Hint != "" {
+			r.ErrorAdvice = e.Hint // a place that the user named has advice of its own
+		}
 		return r, err
 	}
 	r.OK = true

@@ -107,7 +107,7 @@ func (f *finder) named(path, how string) (*Library, error) {
 	st, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return fail("there is no such file", "check the path")
+		return fail("there is no such file", "correct what "+how+" names, or leave it out to have the library looked for")
 	case st.IsDir():
 		files := librariesIn(path)
 		if len(files) == 0 {
@@ -115,7 +115,7 @@ func (f *finder) named(path, how string) (*Library, error) {
 		}
 		path = files[0]
 	case !st.Mode().IsRegular():
-		return fail("not a regular file", "check the path")
+		return fail("not a regular file", "correct what "+how+" names, or leave it out to have the library looked for")
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
