@@ -26,7 +26,8 @@ test: setup
 	CI=true $(GO) test -timeout 60m ./...
 
 # Ratios against a plain copy of the same bytes and, where it is installed, Python's onnx, measured in the same run.
-bench:
+bench: build
+	$(GO) run ./internal/bench/table -tool $(BIN) -dir out/bench
 	$(GO) test -run '^$$' -bench . -benchtime 3x ./internal/bench
 
 lint:
