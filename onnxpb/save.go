@@ -14,6 +14,8 @@ import (
 type SaveOptions struct {
 	// SourceDir is the directory that the model's external data is relative to now; "" is the target's own directory.
 	SourceDir string
+	// Data says what becomes of the external data; the zero value copies its files along where they have to.
+	Data DataOptions
 }
 
 // Marshal encodes a model: fields in number order, the same model to the same bytes.
@@ -31,6 +33,21 @@ const maxFile = 1<<31 - 1
 // Save writes a model to a file; "-" is standard output. The file appears whole or not at all: what stood there before stays until the
 // new bytes are complete (and on disk), then a rename puts them in place, with the permissions of the old file.
 func Save(m *ModelProto, path string, o SaveOptions) error {
+	// The external data first: what stands in the model's file must be there before it.
+	s, err := stageExternal(m, path, o)
+	if err != nil {
+		return InFile(err, path)
+	}
+	defer s.release()
+	if err := saveStaged(s.model, path); err != nil {
+		s.undo()
+		return err
+	}
+	return nil
+}
+
+// saveStaged writes a model whose external data stands where it is to be.
+func saveStaged(m *ModelProto, path string) error {
 	data, err := Marshal(m)
 	if err != nil {
 		return InFile(err, path)
@@ -38,19 +55,11 @@ func Save(m *ModelProto, path string, o SaveOptions) error {
 	if len(data) > maxFile {
 		return &Error{File: path, Msg: "the model would pass 2 GiB, which other readers of ONNX refuse", Hint: "keep its weights in external data"}
 	}
-	undo, err := carryExternal(m, path, o)
-	if err != nil {
-		return InFile(err, path)
-	}
 	if path == "-" {
 		_, err := os.Stdout.Write(data)
 		return err
 	}
-	if err := WriteFile(path, data); err != nil {
-		undo()
-		return err
-	}
-	return nil
+	return WriteFile(path, data)
 }
 
 // WriteFile puts data into a file as Save does: whole or not at all.
