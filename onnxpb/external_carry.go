@@ -247,6 +247,9 @@ func (c *carrier) carry(f *externalFile, location string) error {
 	} else {
 		err = c.put(location, func(tmp *os.File) error { return copyWhole(tmp, src, have) }, equal)
 	}
+	if err == nil && c.mode == DataLink {
+		c.note(fmt.Sprintf("external data %s is a hard link: onnx from 1.21 on, and this program unless ONNXTOOL_HARD_LINKS=allow is set, refuse to read it under either name", location))
+	}
 	if err == nil || errors.Is(err, errTaken) {
 		return err
 	}

@@ -38,7 +38,16 @@ type DataOptions struct {
 	// Note, where it is not nil, is told what Save did with the data that was not asked for in so many words.
 	Note func(string)
 
+	// Result, where it is not nil, is filled in by Save with what DataInline or DataFile did.
+	Result *DataResult
+
 	limit int64 // the size past which a model is not written into one file; 0 is maxFile
+}
+
+// DataResult says what became of external data that was moved into or out of a model.
+type DataResult struct {
+	Tensors int   // that moved
+	Bytes   int64 // that they take, in a file with the padding between them
 }
 
 // CarryFile says that the location To, as the tensors of a model have it, is the file From in the directory Dir: a merged model may have data from several
@@ -72,4 +81,12 @@ func (o DataOptions) note(s string) {
 	if o.Note != nil {
 		o.Note(s)
 	}
+}
+
+// threshold is the size from which initializers are moved out of the model.
+func (o DataOptions) threshold() int64 {
+	if o.Threshold == 0 {
+		return DefaultThreshold
+	}
+	return o.Threshold
 }

@@ -26,14 +26,16 @@ func (s *staged) pack(files []*externalFile, path string, o DataOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.Result != nil {
+		*o.Result = DataResult{moved, size}
+	}
 	if moved == 0 {
-		o.note("the model has no data to put into " + name)
+		o.note(fmt.Sprintf("there is nothing to put into %s: no initializer of %d bytes or more, and no external data", name, o.threshold()))
 		return nil
 	}
 	if limit := o.maxSize(); int64(proto.Size(s.model)) > limit {
 		return &Error{Msg: "the model would pass " + bytesText(limit) + ", which other readers of ONNX refuse", Hint: "lower the threshold"}
 	}
-	o.note(fmt.Sprintf("%d tensors are external data in %s, %d bytes", moved, name, size))
 	return nil
 }
 
@@ -57,12 +59,9 @@ func (s *staged) moveOut(files []*externalFile, name, path string, o DataOptions
 		return 0, 0, err
 	}
 	s.model = Clone(s.model)
-	l := layout{model: s.model, align: o.Align, threshold: o.Threshold, sources: map[string]*os.File{}, shared: map[span]int64{}}
+	l := layout{model: s.model, align: o.Align, threshold: o.threshold(), sources: map[string]*os.File{}, shared: map[span]int64{}}
 	if l.align == 0 {
 		l.align = DefaultAlign
-	}
-	if l.threshold == 0 {
-		l.threshold = DefaultThreshold
 	}
 	defer func() {
 		for _, f := range l.sources {
@@ -226,6 +225,12 @@ func (l *layout) write(f *os.File) error {
 			if raw, err = a.Raw(); err != nil {
 				return inTensor(err, s.tensor.GetName())
 			}
+		}
+		if m, at := mappedAt(raw); m != nil {
+			if err := copyRange(f, s.to, m.file, at, s.size); err != nil {
+				return err
+			}
+			continue
 		}
 		if _, err := f.WriteAt(raw, s.to); err != nil {
 			return err

@@ -1,6 +1,8 @@
 package onnxpb
 
 import (
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -152,14 +154,15 @@ func (s *staged) inline(files []*externalFile, o DataOptions) error {
 			return err
 		}
 		b, release, err := mapData(src, have)
-		src.Close()
 		if err != nil {
+			src.Close()
 			return inTensor(&Error{Msg: "external data at " + quoted(f.from) + " cannot be read", Err: bare(err)}, f.tensor)
 		}
 		s.releases = append(s.releases, release)
 		maps[f.location] = b
 	}
 	s.model = Clone(s.model)
+	var done DataResult
 	s.model.AllTensors(func(t *TensorProto) {
 		if t.GetDataLocation() != TensorProto_EXTERNAL {
 			return
@@ -171,12 +174,47 @@ func (s *staged) inline(files []*externalFile, o DataOptions) error {
 		b := maps[filepath.Clean(x.location)]
 		t.RawData = b[x.offset : x.offset+int64(size) : x.offset+int64(size)]
 		t.ExternalData, t.DataLocation = nil, nil
+		done.Tensors++
+		done.Bytes += int64(size)
 	})
+	if o.Result != nil {
+		*o.Result = done
+	}
 	if limit := o.maxSize(); int64(proto.Size(s.model)) > limit {
 		return &Error{Msg: "with its external data the model would pass " + bytesText(limit) + ", which other readers of ONNX refuse",
 			Hint: "keep the data in a file of its own, with --data FILE"}
 	}
 	return nil
+}
+
+// mapData maps a data file of so many bytes, which it takes over, or reads it where this system does not map files.
+func mapData(f *os.File, size int64) ([]byte, func(), error) {
+	if size == 0 {
+		return nil, func() { f.Close() }, nil
+	}
+	if m, err := openMapping(f, size); err == nil {
+		return m.data, func() { m.close() }, nil
+	}
+	b := make([]byte, size)
+	if _, err := io.ReadFull(io.NewSectionReader(f, 0, size), b); err != nil {
+		return nil, nil, err
+	}
+	return b, func() { f.Close() }, nil
+}
+
+// Inlined returns a copy of a model with its external data in raw_data, which lies in maps of the data files: they are not read. Locations are relative
+// to dir, but for those in carry. The copy is not to be used after release has been called.
+func Inlined(m *ModelProto, dir string, carry []CarryFile) (_ *ModelProto, release func(), err error) {
+	files, err := sourcedFiles(m, dir, carry)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &staged{model: m}
+	if err := s.inline(files, DataOptions{limit: math.MaxInt64}); err != nil {
+		s.release()
+		return nil, nil, err
+	}
+	return s.model, s.release, nil
 }
 
 // quoted writes a string for an error, cut off where it is long.

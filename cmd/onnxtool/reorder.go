@@ -1,13 +1,14 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 )
 
 // reorder moves the flags of a command line before its other arguments, as urfave/cli stops looking for flags at the first argument that is
-// none. What follows -- stays as it is.
+// none. A command may have commands of its own (data pack): then the flags are theirs. What follows -- stays as it is.
 func reorder(app *cli.App, args []string) ([]string, error) {
 	if len(args) < 2 {
 		return args, nil
@@ -15,6 +16,16 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 	cmd := app.Command(args[1])
 	if cmd == nil {
 		return args, nil
+	}
+	verb, list := args[:2], args[2:]
+	if len(cmd.Subcommands) > 0 {
+		if len(list) == 0 {
+			return args, nil
+		}
+		if cmd = subcommand(cmd, list[0]); cmd == nil {
+			return args, nil
+		}
+		verb, list = args[:3], args[3:]
 	}
 	takesValue := map[string]bool{}
 	for _, f := range cmd.Flags {
@@ -24,7 +35,6 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 		}
 	}
 	var flags, rest []string
-	list := args[2:]
 	for i := 0; i < len(list); i++ {
 		a := list[i]
 		if a == "--" {
@@ -45,6 +55,16 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 			flags = append(flags, list[i])
 		}
 	}
-	out := append([]string{args[0], args[1]}, flags...)
+	out := append(slices.Clone(verb), flags...)
 	return append(append(out, "--"), rest...), nil
+}
+
+// subcommand finds a command of a command by name.
+func subcommand(cmd *cli.Command, name string) *cli.Command {
+	for _, sub := range cmd.Subcommands {
+		if sub.HasName(name) {
+			return sub
+		}
+	}
+	return nil
 }
