@@ -67,6 +67,10 @@ func commands() []*cli.Command {
 		dmheadCommand(),
 		tidyCommand(),
 		dataCommand(),
+		jsonCommand(),
+		fromJSONCommand(),
+		textCommand(),
+		fromTextCommand(),
 		verifyCommand(),
 		doctorCommand(),
 	}

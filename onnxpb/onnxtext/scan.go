@@ -96,7 +96,7 @@ func (s *scanner) take(c byte) bool {
 // want reads c, which must come next.
 func (s *scanner) want(c byte, what string) {
 	if !s.take(c) {
-		s.expected(fmt.Sprintf("%q %s", c, what))
+		s.expected(fmt.Sprintf("%q %s", string(c), what))
 	}
 }
 
