@@ -76,12 +76,14 @@ func stageExternal(m *ModelProto, path string, o SaveOptions) (_ *staged, err er
 		return nil, &Error{Msg: "the model has external data (" + files[0].location + "), which cannot go along to standard output",
 			Hint: "write to a file, or take the data into the model with --data inline"}
 	}
+	old, statErr := os.Stat(path)
+	if statErr == nil && !old.Mode().IsRegular() && !old.IsDir() && !large && o.Data.Mode != DataFile {
+		return s, nil // a device or a FIFO, such as /dev/null: no place to put data beside
+	}
 	if s.placer, err = newPlacer(dir); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(path); err == nil {
-		s.placer.sync = true // what the old model is lost for must not be lost itself
-	}
+	s.placer.sync = o.Sync || statErr == nil // what an old model is lost for must not be lost itself
 	if o.Data.Mode == DataFile {
 		return s, s.pack(files, path, o.Data)
 	}
