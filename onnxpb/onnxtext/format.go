@@ -278,13 +278,25 @@ func (p *printer) graph(g *onnxpb.GraphProto) {
 	p.nodes(g.GetNode())
 }
 
+// values writes the inputs or outputs of a graph, each on a line of its own where there are many.
 func (p *printer) values(list []*onnxpb.ValueInfoProto) {
+	const many = 6
 	p.put("(")
+	p.indent++
 	for i, v := range list {
 		if i > 0 {
-			p.put(", ")
+			p.put(",")
+		}
+		if len(list) > many {
+			p.line()
+		} else if i > 0 {
+			p.put(" ")
 		}
 		p.value(v)
+	}
+	p.indent--
+	if len(list) > many {
+		p.line()
 	}
 	p.put(")")
 }
