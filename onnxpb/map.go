@@ -10,10 +10,7 @@ import (
 const mapFrom = 1 << 20
 
 // mapping is a file in memory, to be read only: to write there ends the process.
-type mapping struct {
-	data []byte
-	file *os.File // stays open: Save copies from it within the kernel
-}
+type mapping struct{ data []byte }
 
 // mappings are those that exist now. They are few.
 var mappings struct {
@@ -21,13 +18,13 @@ var mappings struct {
 	list []*mapping
 }
 
-// openMapping maps a file of so many bytes, which it takes over. It fails where this system does not map files, and then leaves the file as it was.
+// openMapping maps a file of so many bytes, which may be closed afterwards. It fails where this system does not map files.
 func openMapping(f *os.File, size int64) (*mapping, error) {
 	data, err := mapFile(f, size)
 	if err != nil {
 		return nil, err
 	}
-	m := &mapping{data, f}
+	m := &mapping{data}
 	mappings.Lock()
 	mappings.list = append(mappings.list, m)
 	mappings.Unlock()
@@ -46,9 +43,6 @@ func (m *mapping) close() error {
 	mappings.Unlock()
 	err := unmapFile(m.data)
 	m.data = nil
-	if e := m.file.Close(); err == nil {
-		err = e
-	}
 	return err
 }
 
@@ -67,4 +61,24 @@ func mappedAt(b []byte) (m *mapping, offset int64) {
 		}
 	}
 	return nil, 0
+}
+
+// pages returns the whole pages that so many bytes at an offset of the file lie in.
+func (m *mapping) pages(offset int64, n int) []byte {
+	size := int64(os.Getpagesize())
+	from, to := offset/size*size, (offset+int64(n)+size-1)/size*size
+	return m.data[from:min(to, int64(len(m.data)))]
+}
+
+// letGoEvery is how many payloads of a mapped file may be passed or read before its pages are given back: to touch one byte brings the 64 KiB around it
+// into the process's memory.
+const letGoEvery = 128
+
+// letGoOfPages gives back the memory that the pages of mapped files take up. They come again when they are touched.
+func letGoOfPages() {
+	mappings.Lock()
+	defer mappings.Unlock()
+	for _, m := range mappings.list {
+		adviseAway(m.data)
+	}
 }

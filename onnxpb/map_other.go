@@ -10,3 +10,7 @@ import (
 func mapFile(*os.File, int64) ([]byte, error) { return nil, errors.ErrUnsupported }
 
 func unmapFile([]byte) error { return nil }
+
+func adviseAway([]byte) {}
+
+func mapError(err error) error { return err }

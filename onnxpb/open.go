@@ -57,6 +57,7 @@ func Open(path string) (*File, error) {
 		f.Close()
 		return nil, InFile(err, path)
 	}
+	letGoOfPages()
 	return f, nil
 }
 
@@ -66,12 +67,12 @@ func mapRegular(path string) ([]byte, *mapping, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	defer f.Close()
 	if size >= mapFrom {
 		if m, err := openMapping(f, size); err == nil {
 			return m.data, m, nil
 		}
 	}
-	defer f.Close()
 	data, err := readAll(f, size)
 	return data, nil, err
 }

@@ -61,7 +61,7 @@ func saveStaged(m *ModelProto, path string, sync bool) error {
 		return &Error{File: path, Msg: "the model would pass 2 GiB, which other readers of ONNX refuse", Hint: "keep its weights in external data"}
 	}
 	if path == "-" {
-		return e.writeTo(stdFile{os.Stdout})
+		return e.writeTo(os.Stdout)
 	}
 	return writeWhole(path, sync, e.writeTo)
 }
@@ -152,7 +152,7 @@ func writeInto(path string, content func(outFile) error) error {
 	if err != nil {
 		return err
 	}
-	err = content(stdFile{f})
+	err = content(f)
 	if e := f.Close(); err == nil {
 		err = e
 	}

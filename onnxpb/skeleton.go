@@ -31,7 +31,17 @@ func decodeCopied(data []byte) (*ModelProto, error) {
 // written anew, and whatever the official code does (fields that come twice are merged, the last raw_data counts) is done here.
 func decodeInPlace(data []byte) (*ModelProto, error) {
 	m := &ModelProto{}
-	return m, readable(decodeModel(data, m, 0))
+	return m, readable(new(decoder).model(data, m, 0))
+}
+
+// decoder decodes the messages that lead to tensors.
+type decoder struct{ passed int }
+
+// pass counts a payload that stays where it is. To read what stands around it took pages of the file into this process's memory: they are given back.
+func (d *decoder) pass() {
+	if d.passed++; d.passed%letGoEvery == 0 {
+		letGoOfPages()
+	}
 }
 
 // readable takes the prefix off protobuf's errors, which holds a space of random width.
@@ -114,106 +124,106 @@ func decodeNext[T any](list *[]*T, depth int, decode func([]byte, *T, int) error
 	}
 }
 
-func decodeModel(b []byte, m *ModelProto, depth int) error {
+func (d *decoder) model(b []byte, m *ModelProto, depth int) error {
 	return decodeSpans(b, m, depth, func(n protowire.Number) func([]byte) error {
 		switch n {
 		case 7:
-			return decodeOne(&m.Graph, depth, decodeGraph)
+			return decodeOne(&m.Graph, depth, d.graph)
 		case 20:
-			return decodeNext(&m.TrainingInfo, depth, decodeTraining)
+			return decodeNext(&m.TrainingInfo, depth, d.training)
 		case 25:
-			return decodeNext(&m.Functions, depth, decodeFunction)
+			return decodeNext(&m.Functions, depth, d.function)
 		}
 		return nil
 	})
 }
 
-func decodeGraph(b []byte, g *GraphProto, depth int) error {
+func (d *decoder) graph(b []byte, g *GraphProto, depth int) error {
 	return decodeSpans(b, g, depth, func(n protowire.Number) func([]byte) error {
 		switch n {
 		case 1:
-			return decodeNext(&g.Node, depth, decodeNode)
+			return decodeNext(&g.Node, depth, d.node)
 		case 5:
-			return decodeNext(&g.Initializer, depth, decodeTensor)
+			return decodeNext(&g.Initializer, depth, d.tensor)
 		case 15:
-			return decodeNext(&g.SparseInitializer, depth, decodeSparse)
+			return decodeNext(&g.SparseInitializer, depth, d.sparse)
 		}
 		return nil
 	})
 }
 
-func decodeTraining(b []byte, t *TrainingInfoProto, depth int) error {
+func (d *decoder) training(b []byte, t *TrainingInfoProto, depth int) error {
 	return decodeSpans(b, t, depth, func(n protowire.Number) func([]byte) error {
 		switch n {
 		case 1:
-			return decodeOne(&t.Initialization, depth, decodeGraph)
+			return decodeOne(&t.Initialization, depth, d.graph)
 		case 2:
-			return decodeOne(&t.Algorithm, depth, decodeGraph)
+			return decodeOne(&t.Algorithm, depth, d.graph)
 		}
 		return nil
 	})
 }
 
-func decodeFunction(b []byte, f *FunctionProto, depth int) error {
+func (d *decoder) function(b []byte, f *FunctionProto, depth int) error {
 	return decodeSpans(b, f, depth, func(n protowire.Number) func([]byte) error {
 		switch n {
 		case 7:
-			return decodeNext(&f.Node, depth, decodeNode)
+			return decodeNext(&f.Node, depth, d.node)
 		case 11:
-			return decodeNext(&f.AttributeProto, depth, decodeAttribute)
+			return decodeNext(&f.AttributeProto, depth, d.attribute)
 		}
 		return nil
 	})
 }
 
-func decodeNode(b []byte, x *NodeProto, depth int) error {
+func (d *decoder) node(b []byte, x *NodeProto, depth int) error {
 	return decodeSpans(b, x, depth, func(n protowire.Number) func([]byte) error {
 		if n == 5 {
-			return decodeNext(&x.Attribute, depth, decodeAttribute)
+			return decodeNext(&x.Attribute, depth, d.attribute)
 		}
 		return nil
 	})
 }
 
-func decodeAttribute(b []byte, a *AttributeProto, depth int) error {
+func (d *decoder) attribute(b []byte, a *AttributeProto, depth int) error {
 	return decodeSpans(b, a, depth, func(n protowire.Number) func([]byte) error {
 		switch n {
 		case 5:
-			return decodeOne(&a.T, depth, decodeTensor)
+			return decodeOne(&a.T, depth, d.tensor)
 		case 6:
-			return decodeOne(&a.G, depth, decodeGraph)
+			return decodeOne(&a.G, depth, d.graph)
 		case 10:
-			return decodeNext(&a.Tensors, depth, decodeTensor)
+			return decodeNext(&a.Tensors, depth, d.tensor)
 		case 11:
-			return decodeNext(&a.Graphs, depth, decodeGraph)
+			return decodeNext(&a.Graphs, depth, d.graph)
 		case 22:
-			return decodeOne(&a.SparseTensor, depth, decodeSparse)
+			return decodeOne(&a.SparseTensor, depth, d.sparse)
 		case 23:
-			return decodeNext(&a.SparseTensors, depth, decodeSparse)
+			return decodeNext(&a.SparseTensors, depth, d.sparse)
 		}
 		return nil
 	})
 }
 
-func decodeSparse(b []byte, s *SparseTensorProto, depth int) error {
+func (d *decoder) sparse(b []byte, s *SparseTensorProto, depth int) error {
 	return decodeSpans(b, s, depth, func(n protowire.Number) func([]byte) error {
 		switch n {
 		case 1:
-			return decodeOne(&s.Values, depth, decodeTensor)
+			return decodeOne(&s.Values, depth, d.tensor)
 		case 2:
-			return decodeOne(&s.Indices, depth, decodeTensor)
+			return decodeOne(&s.Indices, depth, d.tensor)
 		}
 		return nil
 	})
 }
 
-func decodeTensor(b []byte, t *TensorProto, depth int) error {
+func (d *decoder) tensor(b []byte, t *TensorProto, depth int) error {
 	return decodeSpans(b, t, depth, func(n protowire.Number) func([]byte) error {
 		switch n {
 		case 6:
-			return func(v []byte) error { t.StringData = append(t.StringData, v[:len(v):len(v)]); return nil }
+			return func(v []byte) error { t.StringData = append(t.StringData, v[:len(v):len(v)]); d.pass(); return nil }
 		case 9:
-			return func(v []byte) error { t.RawData = v[:len(v):len(v)]; return nil }
+			return func(v []byte) error { t.RawData = v[:len(v):len(v)]; d.pass(); return nil }
 		}
 		return nil
 	})

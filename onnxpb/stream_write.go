@@ -1,7 +1,6 @@
 package onnxpb
 
 import (
-	"errors"
 	"io"
 	"os"
 )
@@ -9,9 +8,6 @@ import (
 // outFile is a file that is being written.
 type outFile interface {
 	io.Writer
-	// copyRange appends n bytes of another file from an offset on, without taking them into memory. It returns how many it has appended: fewer where the
-	// system cannot do (more of) it in this way, or fails.
-	copyRange(src *os.File, offset, n int64) int64
 	Name() string
 	Chmod(os.FileMode) error
 	Sync() error
@@ -35,22 +31,18 @@ func (stdFiles) create(target string) (outFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return stdFile{f}, nil
+	return f, nil
 }
 
 func (stdFiles) rename(from, to string) error { return os.Rename(from, to) }
 
 func (stdFiles) remove(name string) error { return os.Remove(name) }
 
-type stdFile struct{ *os.File }
-
-func (f stdFile) copyRange(src *os.File, offset, n int64) int64 {
-	return copyFileRange(f.File, src, offset, n)
-}
-
 const (
-	// writeBuffer is how much of small pieces is put together for one write, and what a payload is copied through where the system does not do it.
+	// writeBuffer is how much of small pieces is put together for one write.
 	writeBuffer = 256 << 10
+	// writeChunk is how much of a mapped file is in this process's memory at a time while it is written into another one.
+	writeChunk = 1 << 20
 	// directFrom is the size from which a piece is written by itself.
 	directFrom = 32 << 10
 )
@@ -63,8 +55,14 @@ func (e encoded) writeTo(w outFile) error {
 		buf = buf[:0]
 		return err
 	}
+	read := 0 // payloads that were read through a map
 	for _, p := range e.pieces {
 		if len(p) < directFrom {
+			if len(p) >= largePayload {
+				if read++; read%letGoEvery == 0 {
+					letGoOfPages()
+				}
+			}
 			if len(buf)+len(p) > cap(buf) {
 				if err := flush(); err != nil {
 					return err
@@ -99,22 +97,24 @@ func (e encoded) buffered() int {
 	return n
 }
 
-// writePiece writes one large piece. One that lies in a mapped file is not read through the map: its pages would count as this process's memory.
+// writePiece writes one large piece. One that lies in a mapped file goes from there straight into the other file. Where the system can fetch pages of a map
+// ahead, that takes no longer than to copy the file within the kernel, whose copies (copy_file_range) are slower where the bytes move by less than a page.
 func writePiece(w outFile, p []byte) error {
 	m, at := mappedAt(p)
 	if m == nil {
 		_, err := w.Write(p)
 		return err
 	}
-	left := int64(len(p))
-	done := w.copyRange(m.file, at, left)
-	if at, left = at+done, left-done; left == 0 {
-		return nil
+	for len(p) > 0 {
+		chunk := p[:min(len(p), writeChunk)]
+		pages := m.pages(at, len(chunk))
+		adviseSoon(pages)
+		_, err := w.Write(chunk)
+		adviseAway(pages)
+		if err != nil {
+			return mapError(err)
+		}
+		p, at = p[len(chunk):], at+int64(len(chunk))
 	}
-	buf := make([]byte, min(left, 4*writeBuffer))
-	n, err := io.CopyBuffer(struct{ io.Writer }{w}, io.NewSectionReader(m.file, at, left), buf)
-	if err == nil && n != left {
-		err = errors.New("the file that the model was opened from was cut short")
-	}
-	return err
+	return nil
 }
