@@ -18,8 +18,14 @@ type Options struct {
 	Elide int64
 }
 
-// maxNesting is how deep graphs in attributes of graphs, and types in types, may stand: deeper ones no reader of protobuf takes.
-const maxNesting = 100
+// Readers of protobuf take 100 messages within each other. A graph in a graph's node is three deeper, a type in a type two; what either holds fits
+// into the rest that maxNesting leaves.
+const (
+	maxNesting = 96
+	graphDepth = 3
+	typeDepth  = 2
+	tooDeep    = "graphs or types stand deeper within each other than the 100 messages that readers of ONNX take"
+)
 
 // Format writes a model as text, and tells what of it the text does not hold. External data is not read: its location stands in the text. Errors are of kind
 // Unfit: a tensor whose data does not fit its shape, an element type that is not one of ONNX's, a model that is nested too deep; those of w come as they
@@ -65,15 +71,15 @@ func (p *printer) line() {
 	}
 }
 
-// enter counts a level of nesting; false where there are too many.
-func (p *printer) enter() bool {
-	if p.depth++; p.depth > maxNesting {
-		p.fail(onnxpb.Errorf(onnxpb.Unfit, "graphs or types are nested more than %d deep", maxNesting))
+// enter goes so many messages deeper; false where that is too deep.
+func (p *printer) enter(messages int) bool {
+	if p.depth += messages; p.depth > maxNesting {
+		p.fail(onnxpb.Errorf(onnxpb.Unfit, tooDeep))
 	}
 	return p.err == nil
 }
 
-func (p *printer) leave() { p.depth-- }
+func (p *printer) leave(messages int) { p.depth -= messages }
 
 // str writes a string in quotes.
 func (p *printer) str(s string) {
@@ -228,15 +234,15 @@ func (p *printer) entries(list []*onnxpb.StringStringEntryProto) {
 }
 
 func (p *printer) graph(g *onnxpb.GraphProto) {
-	if !p.enter() {
+	if !p.enter(graphDepth) {
 		return
 	}
-	defer p.leave()
+	defer p.leave(graphDepth)
 	if g == nil {
 		g = &onnxpb.GraphProto{}
 	}
 	p.note(g)
-	if n := g.GetName(); p.depth > 1 && isFloatWord(n) {
+	if n := g.GetName(); p.depth > graphDepth && isFloatWord(n) {
 		p.str(n) // in an attribute the word would be a number
 	} else {
 		p.name(n)
@@ -427,9 +433,9 @@ func (p *printer) function(f *onnxpb.FunctionProto) {
 		p.put(">")
 		p.line()
 	}
-	p.depth++ // a graph in a function's node is in an attribute
+	p.depth += graphDepth // a graph in a function's node stands as deep as one in a graph's
 	p.nodes(f.GetNode())
-	p.depth--
+	p.depth -= graphDepth
 }
 
 // attributes writes the attributes of a node.

@@ -18,10 +18,9 @@ func (p *printer) elem(t int32) {
 
 // typ writes a type.
 func (p *printer) typ(t *onnxpb.TypeProto) {
-	if t == nil || !p.enter() {
+	if t == nil {
 		return
 	}
-	defer p.leave()
 	p.note(t)
 	switch v := t.GetValue().(type) {
 	case *onnxpb.TypeProto_TensorType:
@@ -37,19 +36,19 @@ func (p *printer) typ(t *onnxpb.TypeProto) {
 	case *onnxpb.TypeProto_SequenceType:
 		p.note(v.SequenceType)
 		p.put("seq(")
-		p.typ(v.SequenceType.GetElemType())
+		p.held(v.SequenceType.GetElemType())
 		p.put(")")
 	case *onnxpb.TypeProto_OptionalType:
 		p.note(v.OptionalType)
 		p.put("optional(")
-		p.typ(v.OptionalType.GetElemType())
+		p.held(v.OptionalType.GetElemType())
 		p.put(")")
 	case *onnxpb.TypeProto_MapType:
 		p.note(v.MapType)
 		p.put("map(")
 		p.elem(v.MapType.GetKeyType())
 		p.put(", ")
-		p.typ(v.MapType.GetValueType())
+		p.held(v.MapType.GetValueType())
 		p.put(")")
 	case *onnxpb.TypeProto_OpaqueType:
 		p.note(v.OpaqueType)
@@ -63,6 +62,14 @@ func (p *printer) typ(t *onnxpb.TypeProto) {
 		}
 		p.put(")")
 	}
+}
+
+// held writes a type that another one holds.
+func (p *printer) held(t *onnxpb.TypeProto) {
+	if p.enter(typeDepth) {
+		p.typ(t)
+	}
+	p.leave(typeDepth)
 }
 
 // shape writes dimensions: none for a scalar, [] where the rank is not known.

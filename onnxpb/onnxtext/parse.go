@@ -34,14 +34,14 @@ type parser struct {
 	depth int
 }
 
-// enter counts a level of nesting.
-func (p *parser) enter() {
-	if p.depth++; p.depth > maxNesting {
-		p.failAt(p.pos, "graphs or types are nested more than %d deep", maxNesting)
+// enter goes so many messages deeper.
+func (p *parser) enter(messages int) {
+	if p.depth += messages; p.depth > maxNesting {
+		p.failAt(p.pos, tooDeep)
 	}
 }
 
-func (p *parser) leave() { p.depth-- }
+func (p *parser) leave(messages int) { p.depth -= messages }
 
 func (p *parser) model() *onnxpb.ModelProto {
 	m := &onnxpb.ModelProto{}
@@ -137,8 +137,8 @@ func (p *parser) entries() []*onnxpb.StringStringEntryProto {
 }
 
 func (p *parser) graph() *onnxpb.GraphProto {
-	p.enter()
-	defer p.leave()
+	p.enter(graphDepth)
+	defer p.leave(graphDepth)
 	g := &onnxpb.GraphProto{Name: proto.String(p.name("the name of a graph"))}
 	p.want('(', "before the inputs of the graph")
 	if !p.take(')') {
@@ -279,8 +279,8 @@ func (p *parser) function() *onnxpb.FunctionProto {
 		{"doc_string", func() { f.DocString = proto.String(p.str("a string")) }},
 	})
 	f.Name = proto.String(p.name("the name of a function"))
-	p.depth++ // a graph in a function's node is in an attribute
-	defer p.leave()
+	p.enter(graphDepth) // a graph in a function's node stands as deep as one in a graph's
+	defer p.leave(graphDepth)
 	if p.take('<') {
 		for {
 			name := p.name("the name of an attribute")

@@ -61,10 +61,11 @@ func (p *parser) attribute(name string) *onnxpb.AttributeProto {
 		a.Type = declared.Enum()
 		return a
 	}
+	want := single
 	for {
 		p.space()
 		at := p.pos
-		v := p.attrValue(single)
+		v := p.attrValue(want)
 		if v.RefAttrName != nil {
 			p.failAt(at, "a reference cannot stand in a list")
 		}

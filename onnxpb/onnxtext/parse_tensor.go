@@ -24,8 +24,6 @@ func (p *parser) elem(what string) int32 {
 
 // typ reads a type.
 func (p *parser) typ() *onnxpb.TypeProto {
-	p.enter()
-	defer p.leave()
 	t := &onnxpb.TypeProto{}
 	w := p.word()
 	open := func() {
@@ -37,6 +35,8 @@ func (p *parser) typ() *onnxpb.TypeProto {
 		if p.peek() == ')' {
 			return nil
 		}
+		p.enter(typeDepth)
+		defer p.leave(typeDepth)
 		return p.typ()
 	}
 	switch w {

@@ -220,8 +220,8 @@ func TestFormatErrors(t *testing.T) {
 	}
 	bad := &onnxpb.TensorProto{Name: proto.String("w"), Dims: []int64{2}, DataType: proto.Int32(1), RawData: []byte{1}}
 	for want, g := range map[string]*onnxpb.GraphProto{
-		"nested more than 100 deep":        deep,
-		"are nested more than 100":         {Input: []*onnxpb.ValueInfoProto{{Type: typ}}},
+		"graphs or types stand deeper":     deep,
+		"deeper within each other":         {Input: []*onnxpb.ValueInfoProto{{Type: typ}}},
 		`tensor "w": float32[2] needs`:     {Initializer: []*onnxpb.TensorProto{bad}},
 		`node "n": tensor "w": float32[2]`: {Node: []*onnxpb.NodeProto{onnxpb.Node("C", "n", nil, nil, onnxpb.TensorAttr("t", bad))}},
 		"element type 77":                  {Input: []*onnxpb.ValueInfoProto{onnxpb.TensorValue("x", 77, nil)}},
