@@ -3,7 +3,6 @@ package onnxpb
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -240,7 +239,7 @@ func (c *carrier) carry(f *externalFile, location string) error {
 				return true, nil
 			}
 		}
-		return sameBytes(io.NewSectionReader(src, 0, have), old)
+		return sameFiles(src, old, have)
 	}
 	if c.mode == DataLink {
 		err = c.link(location, filepath.Join(f.dir, f.from), src, equal)

@@ -20,21 +20,29 @@ func copyWhole(dst, src *os.File, size int64) error {
 	if err := dst.Truncate(size); err != nil {
 		return err
 	}
-	for off := int64(0); off < size; {
-		from, to := nextExtent(src, off, size)
-		if err := copyRange(dst, from, src, from, to-from); err != nil {
-			return err
-		}
-		off = to
-	}
-	return nil
+	return copyRange(dst, 0, src, 0, size)
 }
 
-// copyRange copies n bytes from one place of a file to a place of another.
+// copyRange copies n bytes from one place of a file to a place of another, where there are zeros as yet.
 func copyRange(dst *os.File, to int64, src *os.File, from, n int64) error {
-	if n == 0 {
-		return nil
+	for off := from; off < from+n; {
+		start, end := nextExtent(src, off, from+n)
+		if start < end {
+			if err := copyExtent(dst, to+start-from, src, start, end-start); err != nil {
+				return err
+			}
+		}
+		off = end
 	}
+	st, err := src.Stat()
+	if err == nil && st.Size() < from+n {
+		err = io.ErrUnexpectedEOF // cut off meanwhile, which looks like a hole
+	}
+	return err
+}
+
+// copyExtent copies bytes of which none are in a hole, as far as the system tells.
+func copyExtent(dst *os.File, to int64, src *os.File, from, n int64) error {
 	if _, err := dst.Seek(to, io.SeekStart); err != nil {
 		return err
 	}
@@ -49,23 +57,29 @@ func copyRange(dst *os.File, to int64, src *os.File, from, n int64) error {
 	return err
 }
 
-// sameBytes compares what two readers hold.
-func sameBytes(a, b io.Reader) (bool, error) {
-	bufA, bufB := make([]byte, 1<<16), make([]byte, 1<<16)
-	for {
-		n, errA := io.ReadFull(a, bufA)
-		k, errB := io.ReadFull(b, bufB)
-		if n != k || !bytes.Equal(bufA[:n], bufB[:k]) {
-			return false, nil
+// sameFiles compares so many bytes of two files, and passes over what is a hole in both.
+func sameFiles(a, b *os.File, size int64) (bool, error) {
+	bufA, bufB := make([]byte, 1<<18), make([]byte, 1<<18)
+	for off := int64(0); off < size; {
+		fromA, toA := nextExtent(a, off, size)
+		fromB, toB := nextExtent(b, off, size)
+		from, to := fromA, toA
+		if fromB < fromA {
+			from, to = fromB, toB
 		}
-		if errA == io.EOF || errA == io.ErrUnexpectedEOF {
-			return errB == errA, nil
-		}
-		if errA != nil {
-			return false, errA
-		}
-		if errB != nil {
-			return false, errB
+		for off = from; off < to; {
+			n := min(to-off, int64(len(bufA)))
+			if _, err := a.ReadAt(bufA[:n], off); err != nil {
+				return false, err
+			}
+			if _, err := b.ReadAt(bufB[:n], off); err != nil {
+				return false, err
+			}
+			if !bytes.Equal(bufA[:n], bufB[:n]) {
+				return false, nil
+			}
+			off += n
 		}
 	}
+	return true, nil
 }

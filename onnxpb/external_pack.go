@@ -3,6 +3,7 @@ package onnxpb
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -226,13 +227,10 @@ func (l *layout) write(f *os.File) error {
 				return inTensor(err, s.tensor.GetName())
 			}
 		}
-		if m, at := mappedAt(raw); m != nil {
-			if err := copyRange(f, s.to, m.file, at, s.size); err != nil {
-				return err
-			}
-			continue
+		if _, err := f.Seek(s.to, io.SeekStart); err != nil {
+			return err
 		}
-		if _, err := f.WriteAt(raw, s.to); err != nil {
+		if err := writePiece(f, raw); err != nil {
 			return err
 		}
 	}

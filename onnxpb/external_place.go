@@ -3,7 +3,6 @@ package onnxpb
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -86,7 +85,7 @@ func (p *placer) put(location string, fill func(*os.File) error, equal func(*os.
 			if err != nil || st.Size() != size {
 				return false, err
 			}
-			return sameBytes(io.NewSectionReader(f, 0, size), old)
+			return sameFiles(f, old, size)
 		}
 	}
 	return p.name(tmp, location, equal)

@@ -157,7 +157,6 @@ func (s *staged) inline(files []*externalFile, o DataOptions) error {
 		}
 		b, release, err := mapData(src, have)
 		if err != nil {
-			src.Close()
 			return inTensor(&Error{Msg: "external data at " + quoted(f.from) + " cannot be read", Err: bare(err)}, f.tensor)
 		}
 		s.releases = append(s.releases, release)
@@ -191,8 +190,9 @@ func (s *staged) inline(files []*externalFile, o DataOptions) error {
 
 // mapData maps a data file of so many bytes, which it takes over, or reads it where this system does not map files.
 func mapData(f *os.File, size int64) ([]byte, func(), error) {
+	defer f.Close()
 	if size == 0 {
-		return nil, func() { f.Close() }, nil
+		return nil, func() {}, nil
 	}
 	if m, err := openMapping(f, size); err == nil {
 		return m.data, func() { m.close() }, nil
@@ -201,7 +201,7 @@ func mapData(f *os.File, size int64) ([]byte, func(), error) {
 	if _, err := io.ReadFull(io.NewSectionReader(f, 0, size), b); err != nil {
 		return nil, nil, err
 	}
-	return b, func() { f.Close() }, nil
+	return b, func() {}, nil
 }
 
 // Inlined returns a copy of a model with its external data in raw_data, which lies in maps of the data files: they are not read. Locations are relative
