@@ -189,7 +189,8 @@ func (p *parser) tensorData(t *onnxpb.TensorProto, typ *onnxpb.TypeProto, start 
 	}
 	have := int64(0)
 	if e != onnxpb.TensorProto_STRING {
-		t.RawData = []byte{}
+		// Room for all of them, but for no more than the rest of the text could hold: a digit and a comma each.
+		t.RawData = make([]byte, 0, bytesPacked(e, min(n, int64(len(p.src)-p.pos)/2+1)))
 	}
 	if p.peek() != '}' {
 		for {
