@@ -28,30 +28,65 @@ func HasExternal(m *ModelProto) bool {
 	return found
 }
 
-// InlineExternal loads the external payloads of all tensors of a model into raw_data, so that the model stands alone. Locations are relative to dir. If it
-// fails, the model is as it was.
+// InlineExternal loads the external payloads of all tensors of a model into raw_data, so that the model stands alone. Locations are relative to dir. Tensors that
+// use the same bytes share them; tensors that overlap in part are refused where that would take more memory than the files have bytes. If it fails,
+// the model is as it was. See Inlined for a way that reads nothing.
 func InlineExternal(m *ModelProto, dir string) error {
-	type loaded struct {
-		t   *TensorProto
-		raw []byte
+	files, err := externalFiles(m)
+	if err != nil {
+		return err
 	}
-	var all []loaded
-	var err error
+	if dir == "" && len(files) > 0 {
+		return &Error{Tensor: files[0].tensor, Msg: "has external data, and where it lies is not known", Hint: "give a model that stands in a file, beside its data"}
+	}
+	open := map[string]*os.File{}
+	defer func() {
+		for _, f := range open {
+			f.Close()
+		}
+	}()
+	var have int64
+	for _, x := range files {
+		x.dir = dir
+		f, size, err := x.open(false)
+		if err != nil {
+			return err
+		}
+		open[x.location] = f
+		have += size
+	}
+	loaded := map[*TensorProto][]byte{}
+	read := map[span][]byte{}
 	m.AllTensors(func(t *TensorProto) {
 		if err != nil || t.GetDataLocation() != TensorProto_EXTERNAL {
 			return
 		}
-		var raw []byte
-		if raw, err = readExternal(t, dir); err != nil {
-			err = inTensor(err, t.GetName())
+		x, size, e := externalSpan(t)
+		if e != nil {
+			err = inTensor(e, t.GetName())
+			return
 		}
-		all = append(all, loaded{t, raw})
+		key := span{src: open[filepath.Clean(x.location)], from: x.offset, size: int64(size)}
+		raw, ok := read[key]
+		if !ok {
+			if have -= int64(size); have < 0 {
+				err = inTensor(Errorf(Unfit, "overlaps others in part in external data at %s: together they take more than the files hold", quoted(x.location)), t.GetName())
+				return
+			}
+			raw = make([]byte, size)
+			if _, e := key.src.ReadAt(raw, x.offset); e != nil && size > 0 {
+				err = inTensor(&Error{Msg: "external data at " + quoted(x.location) + " cannot be read", Err: bare(e)}, t.GetName())
+				return
+			}
+			read[key] = raw
+		}
+		loaded[t] = raw
 	})
 	if err != nil {
 		return err
 	}
-	for _, l := range all {
-		l.t.RawData, l.t.ExternalData, l.t.DataLocation = l.raw, nil, nil
+	for t, raw := range loaded {
+		t.RawData, t.ExternalData, t.DataLocation = raw, nil, nil
 	}
 	return nil
 }

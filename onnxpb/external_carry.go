@@ -244,7 +244,12 @@ func (c *carrier) carry(f *externalFile, location string) error {
 	if c.mode == DataLink {
 		err = c.link(location, filepath.Join(f.dir, f.from), src, equal)
 	} else {
+		perm := c.perm
+		if err := c.noWiderThan(src); err != nil {
+			return err
+		}
 		err = c.put(location, func(tmp *os.File) error { return copyWhole(tmp, src, have) }, equal)
+		c.perm = perm
 	}
 	if err == nil && c.mode == DataLink {
 		c.note(fmt.Sprintf("external data %s is a hard link: onnx from 1.21 on, and this program unless ONNXTOOL_HARD_LINKS=allow is set, refuse to read it under either name", location))

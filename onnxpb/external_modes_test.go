@@ -286,6 +286,57 @@ func TestCarryingLargeData(t *testing.T) {
 	}
 }
 
+// TestDataIsNoMorePublic has weights that only their owner may read: wherever they go, that stays so.
+func TestDataIsNoMorePublic(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("permissions are others here")
+	}
+	perm := func(path string) os.FileMode {
+		t.Helper()
+		st, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Mode().Perm()
+	}
+	m, dir := mixed(t)
+	if err := os.Chmod(filepath.Join(dir, "w.bin"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	public := perm(filepath.Join(dir, "sub", "v.bin"))
+	to := t.TempDir()
+	path := filepath.Join(to, "m.onnx")
+	if err := Save(m, path, SaveOptions{SourceDir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	if p := perm(filepath.Join(to, "w.bin")); p != 0o600 {
+		t.Errorf("copied: %v", p)
+	}
+	if p := perm(filepath.Join(to, "sub", "v.bin")); p != public {
+		t.Errorf("copied beside: %v", p)
+	}
+	if err := Save(m, filepath.Join(to, "packed.onnx"), SaveOptions{SourceDir: dir, Data: DataOptions{Mode: DataFile, File: "all.bin"}}); err != nil {
+		t.Fatal(err)
+	}
+	if p := perm(filepath.Join(to, "all.bin")); p != 0o600 {
+		t.Errorf("packed: %v", p)
+	}
+	// A model that is private itself, packed in its place.
+	alone := small()
+	if err := Save(alone, path, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Save(alone, path, SaveOptions{Data: DataOptions{Mode: DataFile, Threshold: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if p := perm(path + ".data"); p != 0o600 {
+		t.Errorf("packed in its place: %v", p)
+	}
+}
+
 func TestMoveData(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "m.onnx")
@@ -353,6 +404,33 @@ func TestMoveData(t *testing.T) {
 	}
 	if l := listing(t, dir); !reflect.DeepEqual(l, []string{"m.onnx", "w.bin"}) {
 		t.Errorf("files %v", l)
+	}
+}
+
+// TestInlineSharesAndBounds has many tensors use one file: the same bytes are loaded once, and a few overlapping kilobytes cannot take any memory.
+func TestInlineSharesAndBounds(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "w.bin"), make([]byte, 1<<20))
+	same, shifted := small(), small()
+	for i := range 1000 {
+		same.Graph.Initializer = append(same.Graph.Initializer, externalTensor(fmt.Sprint("t", i), []int64{1 << 18}, "w.bin", "", ""))
+		shifted.Graph.Initializer = append(shifted.Graph.Initializer, externalTensor(fmt.Sprint("t", i), []int64{1 << 17}, "w.bin", fmt.Sprint(4*i), ""))
+	}
+	var m0, m1 runtime.MemStats
+	runtime.ReadMemStats(&m0)
+	if err := InlineExternal(same, dir); err != nil || HasExternal(same) {
+		t.Error(err)
+	}
+	before := proto.Clone(shifted)
+	if err := InlineExternal(shifted, dir); err == nil || !strings.Contains(err.Error(), "overlaps others in part") {
+		t.Error(err)
+	}
+	runtime.ReadMemStats(&m1)
+	if n := m1.TotalAlloc - m0.TotalAlloc; n > 16<<20 {
+		t.Errorf("took %d bytes of memory", n)
+	}
+	if !proto.Equal(shifted, before) {
+		t.Error("what failed changed the model")
 	}
 }
 

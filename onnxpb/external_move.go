@@ -59,6 +59,9 @@ func MoveData(m *ModelProto, path, from, to string) (old string, err error) {
 	err = p.link(to, filepath.Join(dir, f.location), src, same)
 	if err != nil && !isTaken(err) {
 		// No hard links here: a copy takes the place, block by block where the file system shares them.
+		if err := p.noWiderThan(src); err != nil {
+			return "", err
+		}
 		err = p.put(to, func(tmp *os.File) error { return copyWhole(tmp, src, size) }, same)
 	}
 	if err != nil {

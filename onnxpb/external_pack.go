@@ -77,6 +77,9 @@ func (s *staged) moveOut(files []*externalFile, name, path string, o DataOptions
 		}
 		l.sources[f.location] = src
 		have += size
+		if err := s.placer.noWiderThan(src); err != nil {
+			return 0, 0, err
+		}
 	}
 	if err := l.plan(); err != nil {
 		return 0, 0, err

@@ -15,8 +15,18 @@ import (
 type placer struct {
 	dir  string
 	root *os.Root
-	sync bool     // to disk, before the file gets its name
+	sync bool // to disk, before the file gets its name
+	perm fs.FileMode
 	made []string // files and directories, in the order they were made
+}
+
+// noWiderThan takes away from the permissions that files get those that a file which their bytes come from does not have.
+func (p *placer) noWiderThan(f *os.File) error {
+	st, err := f.Stat()
+	if err == nil {
+		p.perm &= st.Mode().Perm() | 0o600
+	}
+	return err
 }
 
 func newPlacer(dir string) (*placer, error) {
@@ -24,7 +34,7 @@ func newPlacer(dir string) (*placer, error) {
 	if err != nil {
 		return nil, &Error{Msg: "external data cannot go to " + dir, Err: bare(err)}
 	}
-	return &placer{dir: dir, root: root}, nil
+	return &placer{dir: dir, root: root, perm: 0o666}, nil
 }
 
 // undo takes away what was made.
@@ -66,12 +76,15 @@ func (p *placer) put(location string, fill func(*os.File) error, equal func(*os.
 	}
 	tmp := p.temporary()
 	defer p.drop(tmp)
-	f, err := p.root.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := p.root.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	if err := fill(f); err != nil {
+		return err
+	}
+	if err := f.Chmod(p.perm &^ umask()); err != nil {
 		return err
 	}
 	if p.sync {

@@ -83,6 +83,9 @@ func stageExternal(m *ModelProto, path string, o SaveOptions) (_ *staged, err er
 	if s.placer, err = newPlacer(dir); err != nil {
 		return nil, err
 	}
+	if statErr == nil {
+		s.placer.perm &= old.Mode().Perm() | 0o600 // data of a model that only some may read is theirs alone too
+	}
 	s.placer.sync = o.Sync || statErr == nil // what an old model is lost for must not be lost itself
 	if o.Data.Mode == DataFile {
 		return s, s.pack(files, path, o.Data)
