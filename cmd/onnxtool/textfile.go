@@ -100,10 +100,26 @@ func readText(c *cli.Context, parse func(text []byte) (*onnxpb.ModelProto, error
 	if in == "-" {
 		dir = "."
 	}
+	if err := dataIsThere(m, dir); err != nil && !c.Bool("force") {
+		return onnxpb.InFile(err, in)
+	}
 	g := m.GetGraph()
 	r := &surgery.Report{Edit: c.Command.Name}
 	r.Add("added", "model", g.GetName(), "", fmt.Sprintf("nodes %d, initializers %d, functions %d", len(g.GetNode()), len(g.GetInitializer())+len(g.GetSparseInitializer()), len(m.GetFunctions())))
 	return saveReported(c, m, out, dir, r)
+}
+
+// dataIsThere checks the external data of a model that was not one before: edits trust a model's, what was written by hand may name any file.
+func dataIsThere(m *onnxpb.ModelProto, dir string) error {
+	var err error
+	m.AllTensors(func(t *onnxpb.TensorProto) {
+		if err == nil && t.GetDataLocation() == onnxpb.TensorProto_EXTERNAL {
+			if err = onnxpb.CheckData(t, dir); err != nil {
+				err = &onnxpb.Error{Tensor: t.GetName(), Err: err, Hint: "--force goes on"}
+			}
+		}
+	})
+	return err
 }
 
 // readWhole reads a file that is no model; "-" is standard input. What would block or never end, a FIFO or a device, is refused.
