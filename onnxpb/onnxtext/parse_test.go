@@ -36,6 +36,28 @@ agraph (float[N, 128] X, float[128, 10] W, float[10] B) => (float[N, 10] C)
 			Output: []*onnxpb.ValueInfoProto{float("C", n, ten)},
 			Node: []*onnxpb.NodeProto{onnxpb.Node("MatMul", "", []string{"X", "W"}, []string{"T"}), onnxpb.Node("Add", "", []string{"T", "B"}, []string{"S"}),
 				onnxpb.Node("Softmax", "", []string{"S"}, []string{"C"})}}},
+		"as onnx.printer writes": {`
+"a graph" (float[N,128] X, float[] "b.1") => (float[N] C) 
+   <float[2] w =  {1,2.5}, string[2] "s 1" = {"a", "b\\"}, float[3] far = ["location": "w.bin", "length": "12"], float[N] t>
+{
+   [n0] t, "" = Add (X, w)
+   [n_1] C = Loop (t, "") <body: graph = inner (int64 i) => (float o) 
+      <float c =  {3}>{
+      o = Cast <to: int = 1> (i)
+      }, k: tensor = int8[2] {-1,1}, e: ints = [], z: strings = ["x", "y"]>
+}`, &onnxpb.GraphProto{Name: proto.String("a graph"),
+			Input:  []*onnxpb.ValueInfoProto{float("X", n, n128), onnxpb.TensorValue("b.1", onnxpb.TensorProto_FLOAT, nil)},
+			Output: []*onnxpb.ValueInfoProto{float("C", n)},
+			Initializer: []*onnxpb.TensorProto{onnxpb.TensorOf("w", []int64{2}, []float32{1, 2.5}), onnxpb.TensorOf("s 1", []int64{2}, []string{"a", "b\\"}),
+				{Name: proto.String("far"), Dims: []int64{3}, DataType: proto.Int32(1), DataLocation: onnxpb.TensorProto_EXTERNAL.Enum(),
+					ExternalData: []*onnxpb.StringStringEntryProto{entry("location", "w.bin"), entry("length", "12")}}},
+			ValueInfo: []*onnxpb.ValueInfoProto{float("t", n)},
+			Node: []*onnxpb.NodeProto{onnxpb.Node("Add", "n0", []string{"X", "w"}, []string{"t", ""}),
+				onnxpb.Node("Loop", "n_1", []string{"t", ""}, []string{"C"}, onnxpb.GraphAttr("body", &onnxpb.GraphProto{Name: proto.String("inner"),
+					Input: []*onnxpb.ValueInfoProto{onnxpb.TensorValue("i", onnxpb.TensorProto_INT64, []onnxpb.Dim{})}, Output: []*onnxpb.ValueInfoProto{float("o")},
+					Initializer: []*onnxpb.TensorProto{onnxpb.TensorOf("c", nil, []float32{3})},
+					Node:        []*onnxpb.NodeProto{onnxpb.Node("Cast", "", []string{"i"}, []string{"o"}, onnxpb.Int("to", 1))}}),
+					onnxpb.TensorAttr("k", onnxpb.TensorOf("", []int64{2}, []int8{-1, 1})), onnxpb.Ints("e"), onnxpb.Strs("z", "x", "y"))}}},
 		"comments, missing names, inputs with values": {`
 g (float x = {1}, # one
  y) => () < int64[2] "a b" = {1,-2}, float[?,"M+1"] v, int8[0] e = {} > {

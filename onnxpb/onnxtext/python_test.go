@@ -34,6 +34,36 @@ for path in sorted(glob.glob(os.path.join(sys.argv[1], "*.txt"))):
 print("DONE")
 `
 
+// byHand has what no model of ONNX's own tests has in plain words: functions, subgraphs, references to attributes, all of the header.
+const byHand = `<
+  ir_version: 8,
+  opset_import: ["" : 17, "local.fns" : 1],
+  producer_name: "p",
+  producer_version: "2",
+  domain: "d",
+  model_version: 3,
+  doc_string: "Some doc."
+>
+g (float[N] x, bool c) => (float[N] y) {
+  t = local.fns.scaled <alpha: float = 2.0> (x)
+  y = If (c) <then_branch: graph = a () => (float[N] ya) {
+    ya = Identity (t)
+  }, else_branch: graph = b () => (float[N] yb) {
+    yb = Neg (t)
+  }>
+}
+
+<
+  domain: "local.fns",
+  opset_import: ["" : 17],
+  doc_string: "A function."
+>
+scaled <alpha> (x) => (y)
+{
+  y = LeakyRelu <alpha: float = @alpha> (x)
+}
+`
+
 // plain makes a model one that onnx.parser of 1.12 knows all words of, and tells whether that can be: it has no names of nodes, no names in quotes, no
 // types but tensors, no subgraphs' float16, and so on. Newer versions know more.
 func plain(m *onnxpb.ModelProto) bool {
@@ -160,6 +190,17 @@ func TestPython(t *testing.T) {
 			t.Fatal(err)
 		}
 		models[name] = m
+	}
+	hand, err := Parse(byHand)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "by_hand.txt"), []byte(byHand), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	models["by_hand"] = hand
+	if text, _ := write(t, hand, Options{}); text != byHand {
+		t.Errorf("written as:\n%s", text)
 	}
 	cmd := exec.Command(python, "-c", parseAll, dir)
 	var stderr bytes.Buffer
