@@ -180,8 +180,11 @@ func openExternal(dir, location string) (*os.File, int64, error) {
 func openData(dir, location string, links bool) (*os.File, int64, error) {
 	fail := func(err error) (*os.File, int64, error) {
 		e := &Error{Msg: "external data at " + quoted(location) + " cannot be read", Err: bare(err)}
-		if errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			e.Hint = "it must lie beside the model, in " + dir
+		case strings.Contains(e.Err.Error(), "escapes"):
+			e.Hint = "a symbolic link leads out of the model's directory: put the file itself there, as cp -L does"
 		}
 		return nil, 0, e
 	}
