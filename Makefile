@@ -5,7 +5,7 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all setup build demo test bench lint generate clean
+.PHONY: all setup build demo test test-large bench lint generate clean
 
 all: build
 
@@ -24,6 +24,10 @@ demo: setup build
 # With CI set a test that needs ONNX Runtime fails where it is not found, and is not skipped. The corpus tests run some thousands of models: they need more than go test's default of ten minutes on a slow machine.
 test: setup
 	CI=true $(GO) test -timeout 60m ./...
+
+# Models of 3 GB with external data and of 2.5 GB in one file, with the memory that each command takes. The files are mostly holes.
+test-large: setup
+	$(GO) test -tags large -count=1 -v -timeout 30m ./internal/large
 
 # Ratios against a plain copy of the same bytes and, where it is installed, Python's onnx, measured in the same run.
 bench: build

@@ -63,8 +63,9 @@ type MergeOptions struct {
 // collide. Functions of the same domain, name and overload are united where they are equal and renamed where they differ. A dimension parameter
 // that a connection meets becomes what it meets, all over its model: [M,3] fed by [N,3] makes M N, fed by [1,3] it makes M 1.
 //
-// All models must import the operator sets that they use at the same versions; the IR version is the highest. Tensors in external data stay
-// there where all models that have such data share one directory, and are read into the merged model otherwise.
+// All models must import the operator sets that they use at the same versions; the IR version is the highest. External data is not read. Where
+// the models' data lies in several directories, files of the same name get names of their own; the report's Carry tells where each file is, for
+// onnxpb.Save to refer to it there or to copy it along.
 //
 // The errors are of kind Unfit where a name is unknown, types or shapes disagree, or an input has two sources, and of kind Refused where the
 // connections close a cycle among the nodes. The cost is linear in the nodes and edges of all models.
@@ -81,7 +82,7 @@ func Merge(models []Input, o MergeOptions) (*onnxpb.ModelProto, *surgery.Report,
 		w.uniteFunctions,
 		w.nameValues,
 		w.nameDims,
-		w.inlineExternal,
+		w.relocateExternal,
 		w.assemble,
 	}
 	for _, step := range steps {
@@ -95,13 +96,6 @@ func Merge(models []Input, o MergeOptions) (*onnxpb.ModelProto, *surgery.Report,
 	}
 	joined.Merge(w.report)
 	return w.merged, joined, nil
-}
-
-// ExternalDir returns the directory that the external data of what Merge makes of models is relative to; "" where it has none, or where Merge
-// reads it into the model.
-func ExternalDir(models []Input) string {
-	dir, _ := externalDir(models)
-	return dir
 }
 
 // merger holds the state of one Merge.

@@ -1,7 +1,6 @@
 package fuse
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -106,58 +105,4 @@ func (w *merger) tellTraining() {
 	if len(names) > 1 {
 		w.report.Note("training information of %s stands one behind the other: a training step runs all of it, in this order", strings.Join(names, ", "))
 	}
-}
-
-// externalDir tells which directory the external data of a merged model is relative to, and whether the models' directories differ, so that it must
-// be read into the model.
-func externalDir(models []Input) (dir string, differ bool) {
-	first := true
-	for _, in := range models {
-		if in.Model == nil || !onnxpb.HasExternal(in.Model) {
-			continue
-		}
-		d := in.Dir
-		if d != "" {
-			if abs, err := filepath.Abs(d); err == nil {
-				d = abs
-			}
-		}
-		if first {
-			dir, first = in.Dir, false
-			continue
-		}
-		have := dir
-		if have != "" {
-			if abs, err := filepath.Abs(have); err == nil {
-				have = abs
-			}
-		}
-		if have != d {
-			return "", true
-		}
-	}
-	return dir, false
-}
-
-// inlineExternal reads external data into the models where it lies in several directories, as a model has one.
-func (w *merger) inlineExternal() error {
-	inputs := make([]Input, len(w.members))
-	for i, mb := range w.members {
-		inputs[i] = mb.Input
-	}
-	dir, differ := externalDir(inputs)
-	for _, mb := range w.members {
-		if !onnxpb.HasExternal(mb.m) {
-			continue
-		}
-		if !differ {
-			w.report.Note("the external data of %s stays in its files, relative to %q", mb.Name, dir)
-			continue
-		}
-		if err := onnxpb.InlineExternal(mb.m, mb.Dir); err != nil {
-			return onnxpb.InFile(err, mb.Name)
-		}
-		w.report.Note("the external data of %s is read into the merged model, as the models lie in different directories", mb.Name)
-	}
-	return nil
 }

@@ -2,13 +2,16 @@ package onnxpb
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
+	"unicode/utf8"
 )
 
 // external is where a tensor's elements stand outside of the model file.
@@ -25,30 +28,65 @@ func HasExternal(m *ModelProto) bool {
 	return found
 }
 
-// InlineExternal loads the external payloads of all tensors of a model into raw_data, so that the model stands alone. Locations are relative to dir. If it
-// fails, the model is as it was.
+// InlineExternal loads the external payloads of all tensors of a model into raw_data, so that the model stands alone. Locations are relative to dir. Tensors that
+// use the same bytes share them; tensors that overlap in part are refused where that would take more memory than the files have bytes. If it fails,
+// the model is as it was. See Inlined for a way that reads nothing.
 func InlineExternal(m *ModelProto, dir string) error {
-	type loaded struct {
-		t   *TensorProto
-		raw []byte
+	files, err := externalFiles(m)
+	if err != nil {
+		return err
 	}
-	var all []loaded
-	var err error
+	if dir == "" && len(files) > 0 {
+		return &Error{Tensor: files[0].tensor, Msg: "has external data, and where it lies is not known", Hint: "give a model that stands in a file, beside its data"}
+	}
+	open := map[string]*os.File{}
+	defer func() {
+		for _, f := range open {
+			f.Close()
+		}
+	}()
+	var have int64
+	for _, x := range files {
+		x.dir = dir
+		f, size, err := x.open(false)
+		if err != nil {
+			return err
+		}
+		open[x.location] = f
+		have += size
+	}
+	loaded := map[*TensorProto][]byte{}
+	read := map[span][]byte{}
 	m.AllTensors(func(t *TensorProto) {
 		if err != nil || t.GetDataLocation() != TensorProto_EXTERNAL {
 			return
 		}
-		var raw []byte
-		if raw, err = readExternal(t, dir); err != nil {
-			err = inTensor(err, t.GetName())
+		x, size, e := externalSpan(t)
+		if e != nil {
+			err = inTensor(e, t.GetName())
+			return
 		}
-		all = append(all, loaded{t, raw})
+		key := span{src: open[filepath.Clean(x.location)], from: x.offset, size: int64(size)}
+		raw, ok := read[key]
+		if !ok {
+			if have -= int64(size); have < 0 {
+				err = inTensor(Errorf(Unfit, "overlaps others in part in external data at %s: together they take more than the files hold", quoted(x.location)), t.GetName())
+				return
+			}
+			raw = make([]byte, size)
+			if _, e := key.src.ReadAt(raw, x.offset); e != nil && size > 0 {
+				err = inTensor(&Error{Msg: "external data at " + quoted(x.location) + " cannot be read", Err: bare(e)}, t.GetName())
+				return
+			}
+			read[key] = raw
+		}
+		loaded[t] = raw
 	})
 	if err != nil {
 		return err
 	}
-	for _, l := range all {
-		l.t.RawData, l.t.ExternalData, l.t.DataLocation = l.raw, nil, nil
+	for t, raw := range loaded {
+		t.RawData, t.ExternalData, t.DataLocation = raw, nil, nil
 	}
 	return nil
 }
@@ -72,7 +110,7 @@ func externalOf(t *TensorProto) (external, error) {
 		}
 		v, err := strconv.ParseInt(e.GetValue(), 10, 64)
 		if err != nil || v < 0 {
-			return x, Errorf(Unfit, "external data has the %s %q, which is no number of bytes", key, e.GetValue())
+			return x, Errorf(Unfit, "external data has the %s %s, which is no number of bytes", key, quoted(e.GetValue()))
 		}
 		if key == "offset" {
 			x.offset = v
@@ -86,13 +124,23 @@ func externalOf(t *TensorProto) (external, error) {
 	return x, nil
 }
 
-// checkLocation refuses a location that is not a plain path downwards from the model's directory.
+// maxLocation is the length from which a location is refused; no system opens longer paths.
+const maxLocation = 4096
+
+// checkLocation refuses a location that is not a plain path downwards from the model's directory, on any system: a model that is harmless here
+// should not do harm where a backslash parts directories or a letter and a colon name a drive.
 func checkLocation(location string) error {
 	why := ""
 	switch {
+	case len(location) > maxLocation:
+		why = "has " + strconv.Itoa(len(location)) + " bytes"
 	case strings.ContainsRune(location, 0):
 		why = "holds a zero byte"
-	case filepath.IsAbs(location) || strings.HasPrefix(location, "/"):
+	case !utf8.ValidString(location):
+		why = "is not UTF-8"
+	case strings.Contains(location, "_ORT_MEM_ADDR_"):
+		why = "stands for a place in memory" // ONNX Runtime's mark in models that live in its own process: the offset is a pointer
+	case filepath.IsAbs(location) || strings.HasPrefix(location, "/") || strings.HasPrefix(location, `\`) || hasDrive(location):
 		why = "is absolute"
 	case hasDotDot(location):
 		why = "goes upwards"
@@ -101,8 +149,13 @@ func checkLocation(location string) error {
 	default:
 		return nil
 	}
-	return &Error{Msg: "external data at " + strconv.Quote(location) + " is refused: the location " + why,
+	return &Error{Msg: "external data at " + quoted(location) + " is refused: the location " + why,
 		Hint: "it must be a path relative to the model's directory, inside of it"}
+}
+
+// hasDrive tells whether a path begins with the name of a drive, as on Windows.
+func hasDrive(path string) bool {
+	return len(path) >= 2 && path[1] == ':' && (path[0]|0x20) >= 'a' && (path[0]|0x20) <= 'z'
 }
 
 func hasDotDot(path string) bool {
@@ -114,17 +167,24 @@ func hasDotDot(path string) bool {
 	return false
 }
 
-// openExternal opens a file of external data for reading. A symbolic link may not lead out of the directory, and what is no regular file
-// (a FIFO, a device, a directory) is refused without waiting on it.
+// hardLinksAllowed tells whether the user has said that data files may have several hard links, as in stores that share files by them.
+var hardLinksAllowed = sync.OnceValue(func() bool { return os.Getenv("ONNXTOOL_HARD_LINKS") == "allow" })
+
+// openExternal opens a file of external data for reading. A symbolic link may not lead out of the directory; a file that has other hard links may be
+// one from anywhere, and is refused; and what is no regular file (a FIFO, a device, a directory) is refused without waiting on it.
 func openExternal(dir, location string) (*os.File, int64, error) {
+	return openData(dir, location, hardLinksAllowed())
+}
+
+// openData is openExternal, with leave to open files that have several hard links.
+func openData(dir, location string, links bool) (*os.File, int64, error) {
 	fail := func(err error) (*os.File, int64, error) {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
-		e := &Error{Msg: "external data at " + strconv.Quote(location) + " cannot be read", Err: err}
-		if errors.Is(err, fs.ErrNotExist) {
+		e := &Error{Msg: "external data at " + quoted(location) + " cannot be read", Err: bare(err)}
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			e.Hint = "it must lie beside the model, in " + dir
+		case strings.Contains(e.Err.Error(), "escapes"):
+			e.Hint = "a symbolic link leads out of the model's directory: put the file itself there, as cp -L does"
 		}
 		return nil, 0, e
 	}
@@ -148,7 +208,25 @@ func openExternal(dir, location string) (*os.File, int64, error) {
 		f.Close()
 		return fail(err)
 	}
+	if n := linksOf(st); n > 1 && !links {
+		f.Close()
+		return nil, 0, &Error{Msg: fmt.Sprintf("external data at %s is refused: the file has %d hard links, and may be one from another directory", quoted(location), n),
+			Hint: "put a copy in its place, or set ONNXTOOL_HARD_LINKS=allow"}
+	}
 	return f, st.Size(), nil
+}
+
+// bare takes the operation and the path off an error of the file system, where the message tells them already.
+func bare(err error) error {
+	var pe *fs.PathError
+	var le *os.LinkError
+	switch {
+	case errors.As(err, &pe):
+		return pe.Err
+	case errors.As(err, &le):
+		return le.Err
+	}
+	return err
 }
 
 // externalSpan returns where the elements of a tensor with external data stand and how many bytes they are, by its type and dimensions; a length that
@@ -180,7 +258,7 @@ func externalSpan(t *TensorProto) (x external, size int, err error) {
 // checkSpan refuses elements that stand, in whole or in part, past the end of a file of so many bytes.
 func checkSpan(x external, size int, have int64) error {
 	if x.offset > have || int64(size) > have-x.offset {
-		return Errorf(Unfit, "external data at %q has %d bytes, but the tensor's stand at offset %d and are %d", x.location, have, x.offset, size)
+		return Errorf(Unfit, "external data at %s has %d bytes, but the tensor's stand at offset %d and are %d", quoted(x.location), have, x.offset, size)
 	}
 	return nil
 }
@@ -204,7 +282,7 @@ func readExternal(t *TensorProto, dir string) ([]byte, error) {
 	}
 	raw := make([]byte, size)
 	if _, err := io.ReadFull(io.NewSectionReader(f, x.offset, int64(size)), raw); err != nil {
-		return nil, &Error{Msg: "external data at " + strconv.Quote(x.location) + " cannot be read", Err: err}
+		return nil, &Error{Msg: "external data at " + quoted(x.location) + " cannot be read", Err: err}
 	}
 	return raw, nil
 }

@@ -1,47 +1,13 @@
 package onnxpb
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
-
-// carryExternal makes the external data of a model that is to be saved at path reachable from there: where path lies in another directory than
-// the data, the files are copied to the same places relative to it. A file that stands there already is left alone if it has the same bytes, and is
-// an error otherwise. The function that it returns takes the copies away again, for when the model cannot be written after all.
-func carryExternal(m *ModelProto, path string, o SaveOptions) (undo func(), err error) {
-	nothing := func() {}
-	files, err := externalFiles(m)
-	if err != nil || len(files) == 0 {
-		return nothing, err
-	}
-	if path == "-" {
-		return nothing, &Error{Msg: "the model has external data (" + files[0].location + "), which cannot go along to standard output",
-			Hint: "write to a file, or take the data into the model first"}
-	}
-	dir := filepath.Dir(path)
-	for _, f := range files {
-		if samePlace(filepath.Join(dir, f.location), path) {
-			return nothing, &Error{Msg: "the model would overwrite its own external data at " + strconv.Quote(f.location), Hint: "give it another name"}
-		}
-	}
-	if o.SourceDir == "" || samePlace(o.SourceDir, dir) {
-		return nothing, nil
-	}
-	c := carrier{from: o.SourceDir, to: dir}
-	for _, f := range files {
-		if err := c.carry(f); err != nil {
-			c.undo()
-			return nothing, err
-		}
-	}
-	return c.undo, nil
-}
 
 // samePlace tells whether two paths are the same, or lead to the same file or directory.
 func samePlace(a, b string) bool {
@@ -55,7 +21,10 @@ func samePlace(a, b string) bool {
 
 // externalFile is a file of external data and the tensor whose elements reach furthest into it.
 type externalFile struct {
-	location string
+	location string // as the model has it
+	dir      string // where the file lies
+	from     string // relative to dir
+	invented bool   // the location is one that Save may change
 	furthest external
 	size     int
 	tensor   string
@@ -81,7 +50,7 @@ func externalFiles(m *ModelProto) ([]*externalFile, error) {
 		key := filepath.Clean(x.location)
 		f := byLocation[key]
 		if f == nil {
-			f = &externalFile{location: x.location, furthest: x, size: size, tensor: t.GetName()}
+			f = &externalFile{location: key, from: key, furthest: x, size: size, tensor: t.GetName()}
 			byLocation[key] = f
 			files = append(files, f)
 		} else if end(x, size) > end(f.furthest, f.size) {
@@ -91,135 +60,206 @@ func externalFiles(m *ModelProto) ([]*externalFile, error) {
 	return files, err
 }
 
+// sourcedFiles is externalFiles with the directories that the files lie in.
+func sourcedFiles(m *ModelProto, dir string, carry []CarryFile) ([]*externalFile, error) {
+	files, err := externalFiles(m)
+	if err != nil {
+		return nil, err
+	}
+	from := map[string]CarryFile{}
+	for _, c := range carry {
+		from[filepath.Clean(c.To)] = c
+	}
+	for _, f := range files {
+		f.dir = dir
+		if c, ok := from[f.location]; ok {
+			if err := checkLocation(c.From); err != nil {
+				return nil, inTensor(err, f.tensor)
+			}
+			f.dir, f.from, f.invented = c.Dir, filepath.Clean(c.From), true
+		}
+	}
+	return files, nil
+}
+
 // end returns the offset past the last byte of so many at x; an offset fits 63 bits, so it cannot overflow.
 func end(x external, size int) uint64 { return uint64(x.offset) + uint64(size) }
 
-// carrier copies files from one directory to another and remembers what it made there.
-type carrier struct {
-	from, to string
-	made     []string // files and directories, in the order they were made
-}
-
-func (c *carrier) undo() {
-	for i := len(c.made) - 1; i >= 0; i-- {
-		os.Remove(c.made[i])
-	}
-	c.made = nil
-}
-
-func (c *carrier) carry(x *externalFile) error {
-	fail := func(err error) error {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
-		return &Error{Msg: fmt.Sprintf("external data %q cannot go along to %s", x.location, c.to), Err: err}
-	}
-	src, have, err := openExternal(c.from, x.location)
+// open opens the file and looks whether it holds all that the model's tensors want of it.
+func (x *externalFile) open(links bool) (*os.File, int64, error) {
+	src, have, err := openData(x.dir, x.from, links || hardLinksAllowed())
 	if err != nil {
-		return inTensor(err, x.tensor)
+		return nil, 0, inTensor(err, x.tensor)
 	}
-	defer src.Close()
 	if err := checkSpan(x.furthest, x.size, have); err != nil {
-		return inTensor(err, x.tensor)
+		src.Close()
+		return nil, 0, inTensor(err, x.tensor)
 	}
-	if err := c.makeDirs(filepath.Dir(x.location)); err != nil {
-		return fail(err)
+	return src, have, nil
+}
+
+// carrier makes the data files of a model reachable from the directory that the model is written to.
+type carrier struct {
+	*placer
+	mode    DataMode
+	model   string            // the path that the model is written to
+	taken   map[string]bool   // locations that the model has
+	renamed map[string]string // locations that change
+	note    func(string)
+}
+
+// carryAll carries all files, and tells the locations that changed on the way.
+func (c *carrier) carryAll(files []*externalFile) error {
+	c.taken, c.renamed = map[string]bool{}, map[string]string{}
+	for _, f := range files {
+		c.taken[f.location] = true
 	}
-	target := filepath.Join(c.to, x.location)
-	if _, err := os.Lstat(target); err == nil {
-		return c.mustEqual(src, have, x)
-	}
-	tmp, err := createTemporary(target)
-	if err != nil {
-		return fail(err)
-	}
-	defer func() {
-		tmp.Close()
-		os.Remove(tmp.Name())
-		forget(tmp.Name())
-	}()
-	if _, err := io.Copy(tmp, src); err != nil {
-		return fail(err)
-	}
-	if err := tmp.Sync(); err != nil {
-		return fail(err)
-	}
-	// A link, unlike a rename, never replaces a file that has come up meanwhile; where the file system has no links a rename must do.
-	if err := os.Link(tmp.Name(), target); errors.Is(err, fs.ErrExist) {
-		return c.mustEqual(src, have, x)
-	} else if err != nil {
-		if err := os.Rename(tmp.Name(), target); err != nil {
-			return fail(err)
+	for _, f := range files {
+		at, err := c.resolve(f)
+		if err != nil {
+			return err
+		}
+		if at != f.location {
+			c.renamed[f.location] = filepath.ToSlash(at)
 		}
 	}
-	c.made = append(c.made, target)
 	return nil
 }
 
-// makeDirs makes the directories of a relative path under the target's, and refuses a way that leads out of it through a symbolic link.
-func (c *carrier) makeDirs(rel string) error {
-	root, err := os.OpenRoot(c.to)
+// resolve returns the location that a file has beside the target, and carries it there if it has to.
+func (c *carrier) resolve(f *externalFile) (string, error) {
+	if samePlace(f.dir, c.dir) {
+		return f.from, c.notTheModel(f.from)
+	}
+	if c.mode == DataKeep {
+		at, err := c.keep(f)
+		if err != nil {
+			return "", err
+		}
+		return at, c.notTheModel(at)
+	}
+	at := f.location
+	for i := 1; ; i++ {
+		err := c.notTheModel(at)
+		if err == nil {
+			err = c.carry(f, at)
+		} else if f.invented {
+			err = errTaken
+		}
+		switch {
+		case errors.Is(err, errTaken) && f.invented && i < 1000:
+		case errors.Is(err, errTaken):
+			return "", &Error{Msg: fmt.Sprintf("external data %s cannot go along: %s has another file of that name", quoted(at), c.dir),
+				Hint: "save to another directory, remove that file, or put the data elsewhere with --data"}
+		case err != nil:
+			return "", err
+		default:
+			if f.invented {
+				c.note(fmt.Sprintf("external data %s of %s goes along as %s", f.from, f.dir, at))
+			}
+			return at, nil
+		}
+		for at = numbered(f.location, i); c.taken[at]; at = numbered(f.location, i) {
+			i++
+		}
+	}
+}
+
+// numbered puts a number before the extension of a path.
+func numbered(path string, n int) string {
+	ext := filepath.Ext(path)
+	return strings.TrimSuffix(path, ext) + "_" + strconv.Itoa(n) + ext
+}
+
+// notTheModel refuses data that the model would be written over, where upper and lower case are the same too.
+func (c *carrier) notTheModel(location string) error {
+	at := filepath.Join(c.dir, location)
+	if samePlace(at, c.model) || strings.EqualFold(at, filepath.Clean(c.model)) {
+		return &Error{Msg: "the model would overwrite its own external data at " + quoted(location), Hint: "give it another name"}
+	}
+	return nil
+}
+
+// keep returns the location, relative to the target, of a file that stays where it is.
+func (c *carrier) keep(f *externalFile) (string, error) {
+	refused := &Error{Kind: Refused, Tensor: f.tensor, Hint: "copy the data along with --data copy",
+		Msg: fmt.Sprintf("external data %s of %s cannot stay there: readers refuse data that is not in the model's own directory, %s", quoted(f.from), f.dir, c.dir)}
+	here, err1 := realDir(c.dir)
+	there, err2 := realDir(f.dir)
+	if err1 != nil || err2 != nil {
+		return "", refused
+	}
+	rel, err := filepath.Rel(here, there)
+	if err != nil {
+		return "", refused
+	}
+	at := filepath.Join(rel, f.from)
+	if checkLocation(at) != nil {
+		return "", refused
+	}
+	src, _, err := f.open(false)
+	if err != nil {
+		return "", err
+	}
+	defer src.Close()
+	again, _, err := openExternal(c.dir, at)
+	if err != nil {
+		return "", refused
+	}
+	defer again.Close()
+	a, err1 := src.Stat()
+	b, err2 := again.Stat()
+	if err1 != nil || err2 != nil || !os.SameFile(a, b) {
+		return "", refused
+	}
+	return at, nil
+}
+
+func realDir(dir string) (string, error) {
+	p, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(p)
+}
+
+// carry copies or links a file to a location.
+func (c *carrier) carry(f *externalFile, location string) error {
+	src, have, err := f.open(c.mode == DataLink)
 	if err != nil {
 		return err
 	}
-	defer root.Close()
-	if rel == "." {
-		return nil
-	}
-	var missing []string
-	for d := rel; d != "."; d = filepath.Dir(d) {
-		if _, err := root.Stat(d); err == nil {
-			break
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		missing = append(missing, d)
-	}
-	for i := len(missing) - 1; i >= 0; i-- {
-		if err := root.Mkdir(missing[i], 0o777); err != nil {
-			return err
-		}
-		c.made = append(c.made, filepath.Join(c.to, missing[i]))
-	}
-	return nil
-}
-
-// mustEqual holds the file that stands where x is to go to the bytes of x.
-func (c *carrier) mustEqual(src *os.File, size int64, x *externalFile) error {
-	differs := &Error{Msg: fmt.Sprintf("external data %q cannot go along: %s has another file of that name", x.location, c.to),
-		Hint: "save to another directory, or remove that file"}
-	old, have, err := openExternal(c.to, x.location)
-	if err != nil || have != size {
-		return differs
-	}
-	defer old.Close()
-	if _, err := src.Seek(0, io.SeekStart); err != nil {
-		return differs
-	}
-	if same, err := sameBytes(src, old); err != nil || !same {
-		return differs
-	}
-	return nil
-}
-
-// sameBytes compares what two readers hold.
-func sameBytes(a, b io.Reader) (bool, error) {
-	bufA, bufB := make([]byte, 1<<16), make([]byte, 1<<16)
-	for {
-		n, errA := io.ReadFull(a, bufA)
-		k, errB := io.ReadFull(b, bufB)
-		if n != k || !bytes.Equal(bufA[:n], bufB[:k]) {
+	defer src.Close()
+	equal := func(old *os.File, size int64) (bool, error) {
+		if size != have {
 			return false, nil
 		}
-		if errA == io.EOF || errA == io.ErrUnexpectedEOF {
-			return errB == errA, nil
+		if a, err := src.Stat(); err == nil {
+			if b, err := old.Stat(); err == nil && os.SameFile(a, b) {
+				return true, nil
+			}
 		}
-		if errA != nil {
-			return false, errA
-		}
-		if errB != nil {
-			return false, errB
-		}
+		return sameFiles(src, old, have)
 	}
+	if c.mode == DataLink {
+		err = c.link(location, filepath.Join(f.dir, f.from), src, equal)
+	} else {
+		perm := c.perm
+		if err := c.noWiderThan(src); err != nil {
+			return err
+		}
+		err = c.put(location, func(tmp *os.File) error { return copyWhole(tmp, src, have) }, equal)
+		c.perm = perm
+	}
+	if err == nil && c.mode == DataLink {
+		c.note(fmt.Sprintf("external data %s is a hard link: onnx from 1.21 on, and this program unless ONNXTOOL_HARD_LINKS=allow is set, refuse to read it under either name", location))
+	}
+	if err == nil || errors.Is(err, errTaken) {
+		return err
+	}
+	e := &Error{Msg: fmt.Sprintf("external data %s cannot go along to %s", quoted(location), c.dir), Err: bare(err)}
+	if c.mode == DataLink {
+		e.Hint = "where hard links are not possible copy it, with --data copy"
+	}
+	return e
 }

@@ -1,6 +1,8 @@
 package onnxpb
 
 import (
+	"bytes"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -150,4 +152,22 @@ func listing(t testing.TB, dir string) []string {
 		names = append(names, e.Name())
 	}
 	return names
+}
+
+// shuffled puts the fields of an encoded message into a random order, within its messages too.
+func shuffled(rng *rand.Rand, b []byte, d protoreflect.MessageDescriptor) []byte {
+	var fields [][]byte
+	for len(b) > 0 {
+		num, typ, n := protowire.ConsumeTag(b)
+		size := n + protowire.ConsumeFieldValue(num, typ, b[n:])
+		field := b[:size]
+		if f := d.Fields().ByNumber(num); f != nil && f.Message() != nil {
+			v, _ := protowire.ConsumeBytes(b[n:])
+			field = protowire.AppendBytes(protowire.AppendTag(nil, num, typ), shuffled(rng, v, f.Message()))
+		}
+		fields = append(fields, field)
+		b = b[size:]
+	}
+	rng.Shuffle(len(fields), func(i, j int) { fields[i], fields[j] = fields[j], fields[i] })
+	return bytes.Join(fields, nil)
 }

@@ -7,14 +7,18 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"google.golang.org/protobuf/proto"
+	"syscall"
 )
 
-// File is a model that was opened from a file. Its tensors may refer to the file's bytes: use them before Close.
+// File is a model that was opened from a file. The large payloads of its tensors (RawData, elements of StringData) may lie in the file's bytes, which are
+// mapped into memory: they are read-only, to write into them ends the process, and after Close they are gone. That holds for copies that Clone made, too,
+// and for a model that tensors of this one were put into. A file that a rename replaces stays good for whoever has it open; one that another program
+// cuts short or writes into while it is open is not (to read past its new end ends the process with SIGBUS), as with any program that maps files.
 type File struct {
 	Model *ModelProto
 	Path  string // as given to Open; "-" for standard input
+
+	mapped *mapping
 }
 
 // Dir returns the directory that locations of external data are relative to.
@@ -25,41 +29,95 @@ func (f *File) Dir() string {
 	return filepath.Dir(f.Path)
 }
 
-// Close gives up what the file holds. Nothing of the model may be used afterwards, but for copies.
-func (f *File) Close() error { return nil }
+// Close gives up what the file holds. Neither the model nor a copy by Clone may be used afterwards. A second Close does nothing.
+func (f *File) Close() error {
+	m := f.mapped
+	if m == nil {
+		return nil
+	}
+	f.mapped = nil
+	return m.close()
+}
 
-// Open reads the model in a file; "-" is standard input. The errors it returns are of kind Unfit and name the file.
+// Open reads the model in a file; "-" is standard input. Of a large file only the graph is read: the elements of its tensors stay in the file until they
+// are used. Messages may stand 100 deep within each other, as protobuf's other readers have it. The errors it returns are of kind Unfit and name the file.
 func Open(path string) (*File, error) {
+	f := &File{Path: path}
 	var data []byte
 	var err error
 	if path == "-" {
 		data, err = io.ReadAll(os.Stdin)
 	} else {
-		data, err = readRegular(path)
+		data, f.mapped, err = mapRegular(path)
 	}
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	m, err := Parse(data)
-	if err != nil {
+	if f.Model, err = parse(data, decodeInPlace); err != nil {
+		f.Close()
 		return nil, InFile(err, path)
 	}
-	return &File{Model: m, Path: path}, nil
+	letGoOfPages()
+	return f, nil
 }
 
-// readRegular reads a file, and refuses what would block or never end (a FIFO, a device).
+// mapRegular maps a file, or reads it where it is small or this system does not map files.
+func mapRegular(path string) ([]byte, *mapping, error) {
+	f, size, err := openRegular(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	if size >= mapFrom {
+		if m, err := openMapping(f, size); err == nil {
+			return m.data, m, nil
+		}
+	}
+	data, err := readAll(f, size)
+	return data, nil, err
+}
+
+// openRegular opens a file, and refuses what would block or never end (a FIFO, a device).
+func openRegular(path string) (*os.File, int64, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	st, err := f.Stat()
+	switch {
+	case err != nil:
+	case st.IsDir():
+		err = errors.New("is a directory, not a model")
+	case !st.Mode().IsRegular():
+		err = errors.New("is not a regular file")
+	default:
+		return f, st.Size(), nil
+	}
+	f.Close()
+	return nil, 0, err
+}
+
+// readAll reads a file that has so many bytes, as far as one can tell.
+func readAll(f *os.File, size int64) ([]byte, error) {
+	if int64(int(size)) != size {
+		return nil, errors.New("is too large for this system")
+	}
+	data := make([]byte, size)
+	n, err := io.ReadFull(f, data)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return data[:n], nil
+	}
+	return data, err
+}
+
+// readRegular reads a file, with openRegular's checks.
 func readRegular(path string) ([]byte, error) {
-	st, err := os.Stat(path)
+	f, size, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
-	if st.IsDir() {
-		return nil, errors.New("is a directory, not a model")
-	}
-	if !st.Mode().IsRegular() {
-		return nil, errors.New("is not a regular file")
-	}
-	return os.ReadFile(path)
+	defer f.Close()
+	return readAll(f, size)
 }
 
 func openError(path string, err error) error {
@@ -92,31 +150,25 @@ func nearFile(path string) string {
 	return ""
 }
 
-// Parse decodes a model from the bytes of its file.
-func Parse(data []byte) (*ModelProto, error) {
+// Parse decodes a model from the bytes of its file, which it does not keep.
+func Parse(data []byte) (*ModelProto, error) { return parse(data, decodeCopied) }
+
+func parse(data []byte, decode func([]byte) (*ModelProto, error)) (*ModelProto, error) {
 	if len(data) == 0 {
 		return nil, &Error{Msg: "the file is empty", Hint: "an ONNX model was expected"}
 	}
-	m := &ModelProto{}
-	if err := proto.Unmarshal(data, m); err != nil {
-		return nil, &Error{Msg: "not an ONNX model, or a truncated one", Err: cause(err), Hint: hintFor(data)}
-	}
-	if m.Graph == nil {
+	m, err := decode(data)
+	switch {
+	case errors.Is(err, errTooDeep):
+		return nil, &Error{Msg: "cannot be read: " + err.Error(), Hint: "no other reader of ONNX takes such a model"}
+	case err != nil:
+		return nil, &Error{Msg: "not an ONNX model, or a truncated one", Err: err, Hint: hintFor(data)}
+	case m.Graph == nil:
 		return nil, &Error{Msg: "not an ONNX model: it has no graph", Hint: hintFor(data)}
-	}
-	if m.IrVersion == nil {
+	case m.IrVersion == nil:
 		return nil, &Error{Msg: "not an ONNX model: it has no ir_version", Hint: hintFor(data)}
 	}
 	return m, nil
-}
-
-// cause takes the prefix off protobuf's errors, which holds a space of random width.
-func cause(err error) error {
-	s := err.Error()
-	if i := strings.Index(s, "cannot parse"); i >= 0 {
-		return errors.New(s[i:])
-	}
-	return err
 }
 
 // hintFor guesses what a file that is no model is.

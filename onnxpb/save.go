@@ -14,6 +14,10 @@ import (
 type SaveOptions struct {
 	// SourceDir is the directory that the model's external data is relative to now; "" is the target's own directory.
 	SourceDir string
+	// Sync has the file on disk before Save returns. Without it only a file that replaces another one is: a lost new file can be made again.
+	Sync bool
+	// Data says what becomes of the external data; the zero value copies its files along where they have to.
+	Data DataOptions
 }
 
 // Marshal encodes a model: fields in number order, the same model to the same bytes.
@@ -28,37 +32,55 @@ func Marshal(m *ModelProto) ([]byte, error) {
 // maxFile is the size past which other readers of protobuf refuse a file.
 const maxFile = 1<<31 - 1
 
-// Save writes a model to a file; "-" is standard output. The file appears whole or not at all: what stood there before stays until the
+// Save writes a model to a file; "-" is standard output. The bytes are those of Marshal; the payloads of tensors go from where they lie straight into the file, so
+// that memory follows the graph and not the weights. To save over the file that the model was opened from is safe.
+//
+// The file appears whole or not at all: what stood there before stays until the
 // new bytes are complete (and on disk), then a rename puts them in place, with the permissions of the old file.
 func Save(m *ModelProto, path string, o SaveOptions) error {
-	data, err := Marshal(m)
+	// The external data first: what stands in the model's file must be there before it.
+	s, err := stageExternal(m, path, o)
 	if err != nil {
 		return InFile(err, path)
 	}
-	if len(data) > maxFile {
-		return &Error{File: path, Msg: "the model would pass 2 GiB, which other readers of ONNX refuse", Hint: "keep its weights in external data"}
-	}
-	undo, err := carryExternal(m, path, o)
-	if err != nil {
-		return InFile(err, path)
-	}
-	if path == "-" {
-		_, err := os.Stdout.Write(data)
-		return err
-	}
-	if err := WriteFile(path, data); err != nil {
-		undo()
+	defer s.release()
+	if err := saveStaged(s.model, path, o.Sync); err != nil {
+		s.undo()
 		return err
 	}
 	return nil
 }
 
+// saveStaged writes a model whose external data stands where it is to be.
+func saveStaged(m *ModelProto, path string, sync bool) error {
+	e, err := encode(m)
+	if err != nil {
+		return InFile(err, path)
+	}
+	if e.size > maxFile {
+		return &Error{File: path, Msg: "the model would pass 2 GiB, which other readers of ONNX refuse", Hint: "keep its weights in external data"}
+	}
+	if path == "-" {
+		return e.writeTo(os.Stdout)
+	}
+	return writeWhole(path, sync, e.writeTo)
+}
+
 // WriteFile puts data into a file as Save does: whole or not at all.
-func WriteFile(path string, data []byte) (err error) {
+func WriteFile(path string, data []byte) error {
+	return writeWhole(path, false, encoded{pieces: [][]byte{data}}.writeTo)
+}
+
+// writeWhole makes a file of what content writes, whole or not at all. It is on disk at the end where it replaces another one, or where sync asks for it.
+func writeWhole(path string, sync bool, content func(outFile) error) (err error) {
 	fail := func(err error) error {
 		var pe *fs.PathError
-		if errors.As(err, &pe) {
+		var le *os.LinkError
+		switch {
+		case errors.As(err, &pe):
 			err = pe.Err
+		case errors.As(err, &le):
+			err = le.Err
 		}
 		return &Error{File: path, Msg: "cannot be written", Err: err}
 	}
@@ -69,7 +91,7 @@ func WriteFile(path string, data []byte) (err error) {
 			return fail(errors.New("it is a directory"))
 		}
 		// A device or a FIFO (such as /dev/null) cannot be replaced by a rename: write into it.
-		if err := os.WriteFile(path, data, 0o666); err != nil {
+		if err := writeInto(path, content); err != nil {
 			return fail(err)
 		}
 		return nil
@@ -78,7 +100,7 @@ func WriteFile(path string, data []byte) (err error) {
 	if err != nil {
 		return fail(err)
 	}
-	f, err := createTemporary(target)
+	f, err := files.create(target)
 	if err != nil {
 		return fail(err)
 	}
@@ -86,17 +108,19 @@ func WriteFile(path string, data []byte) (err error) {
 	defer func() {
 		if err != nil {
 			f.Close()
-			os.Remove(tmp)
+			files.remove(tmp)
 		}
 		forget(tmp)
 	}()
-	if _, err := f.Write(data); err != nil {
+	if err := content(f); err != nil {
 		return fail(err)
 	}
 	if replaces {
 		if err := f.Chmod(old.Mode().Perm()); err != nil {
 			return fail(err)
 		}
+	}
+	if replaces || sync {
 		if err := f.Sync(); err != nil {
 			return fail(err)
 		}
@@ -104,8 +128,11 @@ func WriteFile(path string, data []byte) (err error) {
 	if err := f.Close(); err != nil {
 		return fail(err)
 	}
-	if err := os.Rename(tmp, target); err != nil {
+	if err := files.rename(tmp, target); err != nil {
 		return fail(err)
+	}
+	if sync {
+		syncDir(filepath.Dir(target))
 	}
 	return nil
 }
@@ -124,6 +151,27 @@ func linkTarget(path string) (string, error) {
 		path = to
 	}
 	return "", errors.New("too many levels of symbolic links")
+}
+
+// syncDir puts a directory's entries on disk. Not every system can; the file itself is there by then.
+func syncDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		d.Sync()
+		d.Close()
+	}
+}
+
+// writeInto writes into a file that stays the one it is.
+func writeInto(path string, content func(outFile) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	if err != nil {
+		return err
+	}
+	err = content(f)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	return err
 }
 
 // temporaries are the temporary files that exist now, for RemoveTemporaries.

@@ -91,7 +91,7 @@ func ParseValue(data []byte, t *TypeProto, dir string) (*Value, error) {
 
 func unmarshalValue(data []byte, m proto.Message) error {
 	if err := proto.Unmarshal(data, m); err != nil {
-		return &Error{Msg: fmt.Sprintf("not a %s, or a truncated one", m.ProtoReflect().Descriptor().Name()), Err: cause(err)}
+		return &Error{Msg: fmt.Sprintf("not a %s, or a truncated one", m.ProtoReflect().Descriptor().Name()), Err: readable(err)}
 	}
 	return nil
 }

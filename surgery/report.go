@@ -3,6 +3,8 @@ package surgery
 import (
 	"fmt"
 	"io"
+
+	"onnxtool/onnxpb"
 )
 
 // Report says what an edit changed. An edit that changed nothing returns a Report without Changes.
@@ -10,6 +12,8 @@ type Report struct {
 	Edit    string   `json:"edit"`            // the edit's name, as its command is called
 	Changes []Change `json:"changes"`         // in the order of the graph
 	Notes   []string `json:"notes,omitempty"` // what the user should know, though it is no change
+	// Carry tells where the external data lies that a model made of several has: whoever saves it hands this to onnxpb.Save.
+	Carry []onnxpb.CarryFile `json:"-"`
 }
 
 // Change is one thing that an edit changed.
@@ -48,6 +52,7 @@ func (r *Report) Merge(o *Report) {
 	if o != nil {
 		r.Changes = append(r.Changes, o.Changes...)
 		r.Notes = append(r.Notes, o.Notes...)
+		r.Carry = append(r.Carry, o.Carry...)
 	}
 }
 

@@ -45,13 +45,11 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		},
 	}
 	for _, cmd := range app.Commands {
-		for _, f := range cmd.Flags {
-			if b, ok := f.(*cli.BoolFlag); ok {
-				b.DisableDefaultText = true // off, as every switch
-			}
-		}
 		cmd.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
 			return &onnxpb.Error{Kind: onnxpb.Usage, Err: err, Hint: "see onnxtool help " + cmd.Name}
+		}
+		for _, sub := range cmd.Subcommands {
+			sub.OnUsageError = cmd.OnUsageError
 		}
 	}
 	app.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
@@ -74,6 +72,11 @@ func commands() []*cli.Command {
 		opCommand(),
 		dmheadCommand(),
 		tidyCommand(),
+		dataCommand(),
+		jsonCommand(),
+		fromJSONCommand(),
+		textCommand(),
+		fromTextCommand(),
 		verifyCommand(),
 		doctorCommand(),
 		completionCommand(),
@@ -155,6 +158,7 @@ func usagef(format string, args ...any) error { return onnxpb.Errorf(onnxpb.Usag
 func outputFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the model to `FILE` (- for standard output)"},
+		&cli.StringFlag{Name: "data", Usage: "external data: keep (refer to it where it is), copy (the default in another directory), link, inline, or the `NAME` of one file for all of it"},
 		&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print no report"},
 		&cli.BoolFlag{Name: "force", Usage: "go on although the input does not pass the checker"},
@@ -249,10 +253,20 @@ func saveReported(c *cli.Context, m *onnxpb.ModelProto, out, sourceDir string, r
 			return err
 		}
 	}
-	if err := onnxpb.Save(m, out, onnxpb.SaveOptions{SourceDir: sourceDir}); err != nil {
+	if err := saveModel(c, m, out, sourceDir, r); err != nil {
 		return err
 	}
 	return printReport(c, r, out == "-")
+}
+
+// saveModel saves a model with its external data as --data says. What became of the data goes into the report.
+func saveModel(c *cli.Context, m *onnxpb.ModelProto, out, sourceDir string, r *surgery.Report) error {
+	data, err := onnxpb.ParseData(c.String("data"))
+	if err != nil {
+		return err
+	}
+	data.Carry, data.Note = r.Carry, func(s string) { r.Note("%s", s) }
+	return onnxpb.Save(m, out, onnxpb.SaveOptions{SourceDir: sourceDir, Data: data})
 }
 
 // printJSON writes one JSON object.

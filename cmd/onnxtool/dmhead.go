@@ -89,7 +89,16 @@ func runDMHead(c *cli.Context) error {
 			return err
 		}
 	}
-	checked, err := checkDMHead(c, verify.Source{Model: m, Dir: dir}, source(front, c.String("front")), source(rear, c.String("rear")))
+	joined := verify.Source{Model: m, Dir: dir}
+	if len(report.Carry) > 0 { // the data is not yet where the model says
+		inlined, release, err := onnxpb.Inlined(m, dir, report.Carry)
+		if err != nil {
+			return err
+		}
+		defer release()
+		joined = verify.Source{Model: inlined}
+	}
+	checked, err := checkDMHead(c, joined, source(front, c.String("front")), source(rear, c.String("rear")))
 	if err != nil {
 		return err
 	}
@@ -99,7 +108,7 @@ func runDMHead(c *cli.Context) error {
 		}
 		return answerNo{}
 	}
-	if err := onnxpb.Save(m, out, onnxpb.SaveOptions{SourceDir: dir}); err != nil {
+	if err := saveModel(c, m, out, dir, report); err != nil {
 		return err
 	}
 	return printChecked(c, report, checked, out == "-")

@@ -54,9 +54,14 @@ func TestEveryCommandIsDocumented(t *testing.T) {
 		if _, err := os.Stat("../../docs/" + c.Name + ".md"); err != nil {
 			t.Errorf("%s: no page: %v", c.Name, err)
 		}
-		for _, f := range c.Flags {
-			if d, ok := f.(cli.DocGenerationFlag); ok && d.GetUsage() == "" {
-				t.Errorf("%s: flag %s has no usage", c.Name, f.Names()[0])
+		for _, sub := range append([]*cli.Command{c}, c.Subcommands...) {
+			if sub != c && sub.Name != "help" && (sub.Usage == "" || sub.UsageText == "" || !strings.Contains(sub.Description, "onnxtool "+c.Name+" "+sub.Name)) {
+				t.Errorf("%s %s: no usage, or no example in the description", c.Name, sub.Name)
+			}
+			for _, f := range sub.Flags {
+				if d, ok := f.(cli.DocGenerationFlag); ok && d.GetUsage() == "" {
+					t.Errorf("%s: flag %s has no usage", sub.Name, f.Names()[0])
+				}
 			}
 		}
 	}
@@ -76,11 +81,26 @@ func writeReference(w io.Writer, app *cli.App) {
 		if d := strings.TrimSpace(c.Description); d != "" {
 			fmt.Fprintf(w, "```\n%s\n```\n\n", d)
 		}
-		fmt.Fprintf(w, "| flag | meaning |\n|---|---|\n")
-		for _, f := range c.Flags {
-			names, usage, _ := strings.Cut(flagText(f), "\t")
-			fmt.Fprintf(w, "| `%s` | %s |\n", names, strings.ReplaceAll(usage, "|", "\\|"))
+		writeFlags(w, c.Flags)
+		for _, sub := range c.Subcommands {
+			if sub.Name == "help" {
+				continue
+			}
+			fmt.Fprintf(w, "### %s %s\n\n%s.\n\n```\n%s\n```\n\n```\n%s\n```\n\n", c.Name, sub.Name, sub.Usage, sub.UsageText, strings.TrimSpace(sub.Description))
+			writeFlags(w, sub.Flags)
 		}
-		fmt.Fprintln(w)
 	}
+}
+
+// writeFlags writes a table of flags, where there are any.
+func writeFlags(w io.Writer, flags []cli.Flag) {
+	if len(flags) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "| flag | meaning |\n|---|---|\n")
+	for _, f := range flags {
+		names, usage, _ := strings.Cut(flagText(f), "\t")
+		fmt.Fprintf(w, "| `%s` | %s |\n", names, strings.ReplaceAll(usage, "|", "\\|"))
+	}
+	fmt.Fprintln(w)
 }

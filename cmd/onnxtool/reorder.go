@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // reorder moves the flags of a command line before its other arguments, as urfave/cli stops looking for flags at the first argument that is
-// none. What follows -- stays as it is.
+// none. A command may have commands of its own (data pack): then the flags are theirs. What follows -- stays as it is.
 func reorder(app *cli.App, args []string) ([]string, error) {
 	if len(args) < 2 {
 		return args, nil
@@ -20,6 +21,16 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 	cmd := app.Command(args[1])
 	if cmd == nil || args[len(args)-1] == "--generate-bash-completion" {
 		return args, nil
+	}
+	verb, list := args[:2], args[2:]
+	if len(cmd.Subcommands) > 0 {
+		if len(list) == 0 {
+			return args, nil
+		}
+		if cmd = subcommand(cmd, list[0]); cmd == nil {
+			return args, nil
+		}
+		verb, list = args[:3], args[3:]
 	}
 	takesValue := map[string]bool{"help": false, "h": false}
 	for _, f := range cmd.Flags {
@@ -29,7 +40,6 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 		}
 	}
 	var flags, rest []string
-	list := args[2:]
 	for i := 0; i < len(list); i++ {
 		a := list[i]
 		if a == "--" {
@@ -47,7 +57,7 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 		flags = append(flags, a)
 		name, _, hasValue := strings.Cut(strings.TrimLeft(a, "-"), "=")
 		if name == "help" || name == "h" {
-			return []string{args[0], args[1], "--help"}, nil // whatever else is there
+			return append(slices.Clone(verb), "--help"), nil // whatever else is there
 		}
 		if _, known := takesValue[name]; !known {
 			return nil, unknownFlag(cmd, a, name)
@@ -60,7 +70,7 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 			flags = append(flags, list[i])
 		}
 	}
-	out := append([]string{args[0], args[1]}, flags...)
+	out := append(slices.Clone(verb), flags...)
 	return append(append(out, "--"), rest...), nil
 }
 
@@ -75,4 +85,14 @@ func unknownFlag(cmd *cli.Command, arg, name string) error {
 		e.Hint = "did you mean --" + strings.Join(near, ", --") + "?"
 	}
 	return e
+}
+
+// subcommand finds a command of a command by name.
+func subcommand(cmd *cli.Command, name string) *cli.Command {
+	for _, sub := range cmd.Subcommands {
+		if sub.HasName(name) {
+			return sub
+		}
+	}
+	return nil
 }

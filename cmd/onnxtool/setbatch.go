@@ -113,7 +113,7 @@ func setbatchChecked(c *cli.Context, batch onnxpb.Dim, input string) error {
 		return couldNotCheck(err)
 	}
 	if check.Equal {
-		if err := onnxpb.Save(f.Model, out, onnxpb.SaveOptions{SourceDir: f.Dir()}); err != nil {
+		if err := saveModel(c, f.Model, out, f.Dir(), r); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package onnxpb
+
+import "io/fs"
+
+// linksOf would return how many names a file has; here the system does not tell in passing.
+func linksOf(fs.FileInfo) uint64 { return 1 }

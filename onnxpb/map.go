@@ -1,0 +1,84 @@
+package onnxpb
+
+import (
+	"os"
+	"sync"
+	"unsafe"
+)
+
+// mapFrom is the size from which a file is mapped: a smaller one is read, and takes up no file descriptor while it is open.
+const mapFrom = 1 << 20
+
+// mapping is a file in memory, to be read only: to write there ends the process.
+type mapping struct{ data []byte }
+
+// mappings are those that exist now. They are few.
+var mappings struct {
+	sync.Mutex
+	list []*mapping
+}
+
+// openMapping maps a file of so many bytes, which may be closed afterwards. It fails where this system does not map files.
+func openMapping(f *os.File, size int64) (*mapping, error) {
+	data, err := mapFile(f, size)
+	if err != nil {
+		return nil, err
+	}
+	m := &mapping{data}
+	mappings.Lock()
+	mappings.list = append(mappings.list, m)
+	mappings.Unlock()
+	return m, nil
+}
+
+// close gives the memory back. Slices of it may not be used any more.
+func (m *mapping) close() error {
+	mappings.Lock()
+	for i, x := range mappings.list {
+		if x == m {
+			mappings.list = append(mappings.list[:i:i], mappings.list[i+1:]...)
+			break
+		}
+	}
+	mappings.Unlock()
+	err := unmapFile(m.data)
+	m.data = nil
+	return err
+}
+
+// mappedAt finds the mapping that a slice lies in as a whole, and where; nil where there is none.
+func mappedAt(b []byte) (m *mapping, offset int64) {
+	if len(b) == 0 {
+		return nil, 0
+	}
+	p := uintptr(unsafe.Pointer(unsafe.SliceData(b)))
+	mappings.Lock()
+	defer mappings.Unlock()
+	for _, m := range mappings.list {
+		start := uintptr(unsafe.Pointer(unsafe.SliceData(m.data)))
+		if p >= start && p-start < uintptr(len(m.data)) && uintptr(len(b)) <= uintptr(len(m.data))-(p-start) {
+			return m, int64(p - start)
+		}
+	}
+	return nil, 0
+}
+
+// pages returns the whole pages that so many bytes at an offset of the file lie in.
+func (m *mapping) pages(offset int64, n int) []byte {
+	size := int64(os.Getpagesize())
+	from, to := offset/size*size, (offset+int64(n)+size-1)/size*size
+	return m.data[from:min(to, int64(len(m.data)))]
+}
+
+// letGoEvery is how many payloads of a mapped file may be passed or read before its pages are given back: to touch one byte brings the 64 KiB around it
+// into the process's memory.
+const letGoEvery = 128
+
+// letGoOfPages gives back the memory that the pages of mapped files take up. They come again when they are touched.
+func letGoOfPages() {
+	mappings.Lock()
+	defer mappings.Unlock()
+	for _, m := range mappings.list {
+		adviseAway(m.data)
+	}
+}

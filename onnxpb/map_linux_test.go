@@ -1,0 +1,77 @@
+package onnxpb
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// peakMemory returns the most memory that this process has had since the last call, in bytes.
+func peakMemory(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	kb, err := strconv.Atoi(strings.Fields(rest)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
+		t.Skip("the peak of memory cannot be set back here: " + err.Error())
+	}
+	return kb << 10
+}
+
+// Neither few large tensors nor many that are barely large bring a file into memory.
+func TestMemoryFollowsTheGraph(t *testing.T) {
+	for _, size := range []int{2 << 10, 20 << 10, 300 << 10, 16 << 20} {
+		dir := t.TempDir()
+		m := small()
+		for range (96 << 20) / size {
+			m.Graph.Initializer = append(m.Graph.Initializer, &TensorProto{RawData: make([]byte, size)})
+		}
+		path := filepath.Join(dir, "m.onnx")
+		if err := Save(m, path, SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		peakMemory(t)
+		base := peakMemory(t)
+		f := openFile(t, path)
+		if f.mapped == nil {
+			t.Fatal("the file is not mapped")
+		}
+		if err := Save(f.Model, filepath.Join(dir, "out.onnx"), SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if grown := peakMemory(t) - base; grown > 36<<20 {
+			t.Errorf("tensors of %d bytes: 96 MB of them took %d MB of memory", size, grown>>20)
+		} else {
+			t.Logf("tensors of %d bytes: %d MB of memory more", size, grown>>20)
+		}
+		f.Close()
+	}
+}
+
+// A file that is cut short while it is open ends in an error, not in the end of the process, where its payloads are only passed on.
+func TestSaveOfAFileThatIsCutShort(t *testing.T) {
+	dir := t.TempDir()
+	m := small()
+	m.Graph.Initializer = append(m.Graph.Initializer, &TensorProto{RawData: bytes.Repeat([]byte{1}, 4<<20)})
+	path := write(t, filepath.Join(dir, "m.onnx"), mustMarshal(t, m))
+	f := openFile(t, path)
+	if err := os.Truncate(path, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	err := Save(f.Model, filepath.Join(dir, "out.onnx"), SaveOptions{})
+	if err == nil || !strings.Contains(err.Error(), "cut short") {
+		t.Errorf("%v", err)
+	}
+	if got := listing(t, dir); len(got) != 1 {
+		t.Errorf("left behind: %v", got)
+	}
+}

@@ -1,0 +1,36 @@
+package onnxpb
+
+import "io"
+
+// WriteTo puts what write writes into a file as WriteFile does, whole or not at all, without keeping it in memory. An error of write that is not one of
+// the file comes back as it is.
+func WriteTo(path string, write func(io.Writer) error) error {
+	var own error
+	err := writeWhole(path, false, func(f outFile) error {
+		w := &errorWriter{w: f}
+		if own = write(w); w.err != nil {
+			own = nil
+			return w.err
+		}
+		return own
+	})
+	if own != nil {
+		return own
+	}
+	return err
+}
+
+// errorWriter keeps the first error of a writer.
+type errorWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (e *errorWriter) Write(b []byte) (int, error) {
+	if e.err != nil {
+		return 0, e.err
+	}
+	n, err := e.w.Write(b)
+	e.err = err
+	return n, err
+}
