@@ -182,6 +182,30 @@ func BenchmarkGraph(b *testing.B) {
 	}
 }
 
+// BenchmarkFile opens, edits and saves a file, the whole way that a command goes, over the nodes of a chain.
+func BenchmarkFile(b *testing.B) {
+	for _, nodes := range []int{10_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprint(nodes), func(b *testing.B) {
+			dir := b.TempDir()
+			in, out := filepath.Join(dir, "in.onnx"), filepath.Join(dir, "out.onnx")
+			save(b, chain(nodes), in)
+			b.ResetTimer()
+			for range b.N {
+				f, err := onnxpb.Open(in)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := surgery.Rename(f.Model, []surgery.RenameRule{{Kind: surgery.KindInput, From: "t0", To: "x"}}); err != nil {
+					b.Fatal(err)
+				}
+				save(b, f.Model, out)
+				f.Close()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(nodes), "ns/node")
+		})
+	}
+}
+
 // chain is a graph of so many Add nodes, each of which adds the tensor before it to itself.
 func chain(nodes int) *onnxpb.ModelProto {
 	dims := []onnxpb.Dim{onnxpb.Symbol("N"), onnxpb.Number(4)}
