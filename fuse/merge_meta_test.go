@@ -150,6 +150,11 @@ func TestMergeExternalData(t *testing.T) {
 	if got := fuse.ExternalDir([]fuse.Input{one, two, plain}); got != "" {
 		t.Errorf("relative to %q", got)
 	}
+	for i, want := range []string{"m1_w.bin", "m2_w.bin"} {
+		if w := m.Graph.Initializer[i]; len(w.RawData) > 0 || w.ExternalData[0].GetValue() != want {
+			t.Errorf("%s refers to %v", w.GetName(), w.ExternalData)
+		}
+	}
 	told(t, r, "external data w.bin of m1 stays in a file of its own", "external data w.bin of m2 stays")
 	if len(r.Carry) != 2 {
 		t.Errorf("files %v", r.Carry)

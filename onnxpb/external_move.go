@@ -139,16 +139,20 @@ func chooseFile(files []*externalFile, name string) (*externalFile, error) {
 	return files[0], nil
 }
 
-// RefersTo tells whether a model has external data in the file at a location.
-func RefersTo(m *ModelProto, location string) bool {
-	found := false
+// DataLocations lists the files of external data that a model refers to, as its tensors first name them, without a look at the files.
+func DataLocations(m *ModelProto) []string {
+	var list []string
+	seen := map[string]bool{}
 	m.AllTensors(func(t *TensorProto) {
-		if found || t.GetDataLocation() != TensorProto_EXTERNAL {
+		if t.GetDataLocation() != TensorProto_EXTERNAL {
 			return
 		}
 		for _, e := range t.ExternalData {
-			found = found || e.GetKey() == "location" && filepath.Clean(e.GetValue()) == filepath.Clean(location)
+			if l := filepath.Clean(e.GetValue()); e.GetKey() == "location" && !seen[l] {
+				seen[l] = true
+				list = append(list, l)
+			}
 		}
 	})
-	return found
+	return list
 }

@@ -70,9 +70,12 @@ func (m *mapping) pages(offset int64, n int) []byte {
 	return m.data[from:min(to, int64(len(m.data)))]
 }
 
-// letGoEvery is how many payloads of a mapped file may be passed or read before its pages are given back: to touch one byte brings the 64 KiB around it
-// into the process's memory.
-const letGoEvery = 128
+const (
+	// aroundTouch is how much of a map the touch of one byte brings into this process's memory.
+	aroundTouch = 64 << 10
+	// letGoEvery is how many touches there may be before the pages are given back.
+	letGoEvery = 128
+)
 
 // letGoOfPages gives back the memory that the pages of mapped files take up. They come again when they are touched.
 func letGoOfPages() {

@@ -46,11 +46,12 @@ func Open(path string) (*File, error) {
 	var data []byte
 	var err error
 	if path == "-" {
-		data, err = io.ReadAll(os.Stdin)
+		data, f.mapped, err = mapStandardInput()
 	} else {
 		data, f.mapped, err = mapRegular(path)
 	}
 	if err != nil {
+		f.Close()
 		return nil, openError(path, err)
 	}
 	if f.Model, err = parse(data, decodeInPlace); err != nil {
@@ -68,12 +69,31 @@ func mapRegular(path string) ([]byte, *mapping, error) {
 		return nil, nil, err
 	}
 	defer f.Close()
+	return mapOrRead(f, size)
+}
+
+func mapOrRead(f *os.File, size int64) ([]byte, *mapping, error) {
 	if size >= mapFrom {
 		if m, err := openMapping(f, size); err == nil {
 			return m.data, m, nil
 		}
 	}
 	data, err := readAll(f, size)
+	return data, nil, err
+}
+
+// mapStandardInput reads standard input to its end, or maps it where it is a file of which nothing has been read.
+func mapStandardInput() ([]byte, *mapping, error) {
+	if st, err := os.Stdin.Stat(); err == nil && st.Mode().IsRegular() {
+		if at, err := os.Stdin.Seek(0, io.SeekCurrent); err == nil && at == 0 {
+			data, m, err := mapOrRead(os.Stdin, st.Size())
+			if err == nil {
+				_, err = os.Stdin.Seek(0, io.SeekEnd)
+			}
+			return data, m, err
+		}
+	}
+	data, err := io.ReadAll(os.Stdin)
 	return data, nil, err
 }
 

@@ -41,8 +41,10 @@ func (stdFiles) remove(name string) error { return os.Remove(name) }
 const (
 	// writeBuffer is how much of small pieces is put together for one write.
 	writeBuffer = 256 << 10
-	// writeChunk is how much of a mapped file is in this process's memory at a time while it is written into another one.
-	writeChunk = 1 << 20
+	// writeChunk is how much of a map goes into one write.
+	writeChunk = 4 << 20
+	// aheadFrom is the size from which it is worth a call to have pages brought in at once.
+	aheadFrom = 128 << 10
 	// directFrom is the size from which a piece is written by itself.
 	directFrom = 32 << 10
 )
@@ -55,13 +57,11 @@ func (e encoded) writeTo(w outFile) error {
 		buf = buf[:0]
 		return err
 	}
-	read := 0 // payloads that were read through a map
+	x := &pieceWriter{w: w}
 	for _, p := range e.pieces {
 		if len(p) < directFrom {
 			if len(p) >= largePayload {
-				if read++; read%letGoEvery == 0 {
-					letGoOfPages()
-				}
+				x.touch(len(p))
 			}
 			if len(buf)+len(p) > cap(buf) {
 				if err := flush(); err != nil {
@@ -76,7 +76,7 @@ func (e encoded) writeTo(w outFile) error {
 				return err
 			}
 		}
-		if err := writePiece(w, p); err != nil {
+		if err := x.write(p); err != nil {
 			return err
 		}
 	}
@@ -97,23 +97,39 @@ func (e encoded) buffered() int {
 	return n
 }
 
-// writePiece writes one large piece. One that lies in a mapped file goes from there straight into the other file. Where the system can fetch pages of a map
-// ahead, that takes no longer than to copy the file within the kernel, whose copies (copy_file_range) are slower where the bytes move by less than a page.
-func writePiece(w outFile, p []byte) error {
+// writePiece writes one large piece.
+func writePiece(w outFile, p []byte) error { return (&pieceWriter{w: w}).write(p) }
+
+// pieceWriter writes large pieces. One that lies in a mapped file goes from there straight into the other file. Where the system can fetch pages of a map ahead,
+// that takes no longer than to copy the file within the kernel, whose copies (copy_file_range) are slower where the bytes move by less than a page.
+type pieceWriter struct {
+	w       outFile
+	touched int // bytes of maps that are in this process's memory, at most
+}
+
+// touch counts bytes of a map that were read, with what comes along with them, and gives the memory back when it is much.
+func (x *pieceWriter) touch(n int) {
+	if x.touched += max(n, aroundTouch); x.touched >= letGoEvery*aroundTouch {
+		letGoOfPages()
+		x.touched = 0
+	}
+}
+
+func (x *pieceWriter) write(p []byte) error {
 	m, at := mappedAt(p)
 	if m == nil {
-		_, err := w.Write(p)
+		_, err := x.w.Write(p)
 		return err
 	}
 	for len(p) > 0 {
 		chunk := p[:min(len(p), writeChunk)]
-		pages := m.pages(at, len(chunk))
-		adviseSoon(pages)
-		_, err := w.Write(chunk)
-		adviseAway(pages)
-		if err != nil {
+		if len(chunk) >= aheadFrom {
+			adviseSoon(m.pages(at, len(chunk)))
+		}
+		if _, err := x.w.Write(chunk); err != nil {
 			return mapError(err)
 		}
+		x.touch(len(chunk))
 		p, at = p[len(chunk):], at+int64(len(chunk))
 	}
 	return nil

@@ -159,6 +159,7 @@ func outputFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the model to `FILE` (- for standard output)"},
 		&cli.StringFlag{Name: "data", Usage: "external data: keep (refer to it where it is), copy (the default in another directory), link, inline, or the `NAME` of one file for all of it"},
+		&cli.BoolFlag{Name: "sync", Usage: "have the result on disk before the command ends, as always where it replaces a file"},
 		&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print no report"},
 		&cli.BoolFlag{Name: "force", Usage: "go on although the input does not pass the checker"},
@@ -266,7 +267,7 @@ func saveModel(c *cli.Context, m *onnxpb.ModelProto, out, sourceDir string, r *s
 		return err
 	}
 	data.Carry, data.Note = r.Carry, func(s string) { r.Note("%s", s) }
-	return onnxpb.Save(m, out, onnxpb.SaveOptions{SourceDir: sourceDir, Data: data})
+	return onnxpb.Save(m, out, onnxpb.SaveOptions{SourceDir: sourceDir, Sync: c.Bool("sync"), Data: data})
 }
 
 // printJSON writes one JSON object.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -152,8 +153,15 @@ func restore(c *cli.Context, o onnxpb.DataOptions, tell func(out string, done on
 	r := &surgery.Report{Edit: "data " + c.Command.Name}
 	var done onnxpb.DataResult
 	o.Result, o.Note = &done, func(s string) { r.Note("%s", s) }
-	if err := onnxpb.Save(f.Model, out, onnxpb.SaveOptions{SourceDir: f.Dir(), Data: o}); err != nil {
+	if err := onnxpb.Save(f.Model, out, onnxpb.SaveOptions{SourceDir: f.Dir(), Sync: c.Bool("sync"), Data: o}); err != nil {
 		return err
+	}
+	if out == input {
+		for _, l := range onnxpb.DataLocations(f.Model) {
+			if l != o.File && (o.Mode == onnxpb.DataInline || o.File != "" || l != filepath.Base(out)+".data") {
+				r.Note("%s does not use %s any more; other models may", out, l)
+			}
+		}
 	}
 	if done.Tensors > 0 {
 		tell(out, done, r)
@@ -245,10 +253,7 @@ func runDataMove(c *cli.Context) error {
 
 // onlyUser refuses to move data that other models in the directory refer to.
 func onlyUser(m *onnxpb.ModelProto, path string) error {
-	var locations []string
-	for _, f := range onnxpb.InspectData(m, filepath.Dir(path), false).Files {
-		locations = append(locations, f.Location)
-	}
+	locations := onnxpb.DataLocations(m)
 	self, err := os.Stat(path)
 	if err != nil {
 		return onnxpb.InFile(err, path)
@@ -265,8 +270,8 @@ func onlyUser(m *onnxpb.ModelProto, path string) error {
 		if err != nil {
 			continue // no model
 		}
-		for _, l := range locations {
-			if onnxpb.RefersTo(other.Model, l) {
+		for _, l := range onnxpb.DataLocations(other.Model) {
+			if slices.Contains(locations, l) {
 				other.Close()
 				return &onnxpb.Error{Kind: onnxpb.Refused, File: path, Msg: fmt.Sprintf("%s uses the data in %q too, and would lose it", o, l),
 					Hint: "write a copy with onnxtool data pack --file, or move it all the same with --force"}

@@ -15,12 +15,12 @@ func textCommand() *cli.Command {
 		Name:      "text",
 		Usage:     "write a model as text",
 		UsageText: "onnxtool text MODEL [-o FILE] [--elide N]",
-		Description: `Writes a model in the textual form of the ONNX parser specification, which onnx.parser reads: types, attributes, subgraphs, functions and all elements of
-tensors. What the form does not hold (doc strings of nodes, metadata of other things than the model, ...) is told on standard error. The way back is
-onnxtool from-text.
+		Description: `Writes a model in the textual form of the ONNX parser specification, which onnx.parser reads: types, attributes, subgraphs, functions and
+all elements of tensors. What the form does not hold (doc strings of nodes, metadata of other things than the model, ...) is told on
+standard error. The way back is onnxtool from-text.
 
-   onnxtool text model.onnx --elide 16
-   onnxtool text model.onnx -o model.txt`,
+  onnxtool text model.onnx --elide 16
+  onnxtool text model.onnx -o model.txt`,
 		Flags: textFlags(),
 		Action: func(c *cli.Context) error {
 			return writeText(c, func(w io.Writer, m *onnxpb.ModelProto) ([]string, error) {
@@ -36,10 +36,10 @@ func fromTextCommand() *cli.Command {
 		Name:      "from-text",
 		Usage:     "make a model of its text",
 		UsageText: "onnxtool from-text FILE -o OUT",
-		Description: `Reads a model in the textual form of the ONNX parser specification, as onnxtool text and onnx.printer write it or as it was written by hand, and writes it as
-ONNX. An error tells line and column.
+		Description: `Reads a model in the textual form of the ONNX parser specification, as onnxtool text and onnx.printer write it or as it was written by
+hand, and writes it as ONNX. An error tells line and column.
 
-   onnxtool from-text model.txt -o model.onnx`,
+  onnxtool from-text model.txt -o model.onnx`,
 		Flags: outputFlags(),
 		Action: func(c *cli.Context) error {
 			return readText(c, func(text []byte) (*onnxpb.ModelProto, error) {

@@ -18,7 +18,7 @@ import (
 func textFlags(more ...cli.Flag) []cli.Flag {
 	return append([]cli.Flag{
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE` (the default is standard output)"},
-		&cli.Int64Flag{Name: "elide", Usage: "leave out the elements of tensors that have more than `N`; the result cannot be read back"},
+		&cli.Int64Flag{Name: "elide", Usage: "leave out the elements of tensors that have more than `N`; the result cannot be read back", DefaultText: "none"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print no notes"},
 	}, more...)
 }
