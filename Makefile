@@ -5,7 +5,7 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all setup build demo test test-large bench lint generate clean
+.PHONY: all setup build demo test test-large fuzz bench lint generate clean
 
 all: build
 
@@ -28,6 +28,10 @@ test: setup
 # Models of 3 GB with external data and of 2.5 GB in one file, with the memory that each command takes. The files are mostly holes.
 test-large: setup
 	$(GO) test -tags large -count=1 -v -timeout 30m ./internal/large
+
+# Every fuzz target for a bounded time: make fuzz FUZZTIME=5m for more.
+fuzz:
+	@GO='$(GO)' FUZZTIME='$(or $(FUZZTIME),10s)' sh internal/fuzz/run.sh
 
 # Ratios against a plain copy of the same bytes and, where it is installed, Python's onnx, measured in the same run.
 bench: build
