@@ -218,7 +218,8 @@ func (c *cloner) tensor(t *TensorProto) *TensorProto {
 }
 
 func (c *cloner) sparse(s *SparseTensorProto) *SparseTensorProto {
-	return &SparseTensorProto{Values: one(s.Values, c.tensor), Indices: one(s.Indices, c.tensor), Dims: c.ints.list(s.Dims), unknownFields: bytes.Clone(s.unknownFields)}
+	return &SparseTensorProto{Values: one(s.Values, c.tensor), Indices: one(s.Indices, c.tensor), Dims: c.ints.list(s.Dims),
+		unknownFields: bytes.Clone(s.unknownFields)}
 }
 
 func (c *cloner) annotation(a *TensorAnnotation) *TensorAnnotation {

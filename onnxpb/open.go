@@ -117,7 +117,7 @@ func openRegular(path string) (*os.File, int64, error) {
 	return nil, 0, err
 }
 
-// readAll reads a file that has so many bytes, as far as one can tell.
+// readAll reads a file that has so many bytes, as far as one can tell: the system tells none of some, and others grow.
 func readAll(f *os.File, size int64) ([]byte, error) {
 	if int64(int(size)) != size {
 		return nil, errors.New("is too large for this system")
@@ -127,7 +127,11 @@ func readAll(f *os.File, size int64) ([]byte, error) {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return data[:n], nil
 	}
-	return data, err
+	if err != nil {
+		return nil, err
+	}
+	rest, err := io.ReadAll(f)
+	return append(data, rest...), err
 }
 
 // readRegular reads a file, with openRegular's checks.

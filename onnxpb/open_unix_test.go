@@ -59,3 +59,16 @@ func TestSaveIntoDevice(t *testing.T) {
 		t.Fatal("/dev/null is no device any more")
 	}
 }
+
+// A file whose size the system does not tell is read to its end.
+func TestFilesWithoutASizeAreRead(t *testing.T) {
+	const path = "/proc/self/limits"
+	st, err := os.Stat(path)
+	if err != nil || st.Size() != 0 {
+		t.Skip("this system has no /proc/self/limits")
+	}
+	data, err := readRegular(path)
+	if err != nil || !strings.Contains(string(data), "Max open files") {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+}

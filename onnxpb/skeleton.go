@@ -27,8 +27,8 @@ func decodeCopied(data []byte) (*ModelProto, error) {
 // the model is used.
 //
 // The bytes of a message are decoded by the official code in spans: to decode two spans one after the other into the same message is, by the rules of
-// the wire format, to decode both at once. Between the spans stand the fields that are large and lead to a tensor, and these are taken apart in the same way. So nothing is
-// written anew, and whatever the official code does (fields that come twice are merged, the last raw_data counts) is done here.
+// the wire format, to decode both at once. Between the spans stand the fields that are large and lead to a tensor, and these are taken apart in the
+// same way. So nothing is written anew, and whatever the official code does (fields that come twice are merged, the last raw_data counts) is done here.
 func decodeInPlace(data []byte) (*ModelProto, error) {
 	m := &ModelProto{}
 	return m, readable(new(decoder).model(data, m, 0))

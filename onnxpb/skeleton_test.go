@@ -302,8 +302,10 @@ func TestMappedFiles(t *testing.T) {
 	if !proto.Equal(f.Model, m) {
 		t.Error("the open model changed")
 	}
-	if f.Close() != nil || f.Close() != nil {
-		t.Error("close")
+	for range 2 {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 	mappings.Lock()
 	if len(mappings.list) != 0 {

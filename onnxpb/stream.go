@@ -199,8 +199,8 @@ func (e *encoder) tensor(t *TensorProto) {
 		unknownFields: t.unknownFields})
 }
 
-// asWritten returns the bytes of a list of floating-point numbers of so many bytes each: on little-endian machines they stand in memory as protobuf writes them. Elsewhere,
-// and where there are none, it returns nil.
+// asWritten returns the bytes of a list of floating-point numbers of so many bytes each: on little-endian machines they stand in memory as protobuf
+// writes them. Elsewhere, and where there are none, it returns nil.
 func asWritten[T float32 | float64](v []T, size int) []byte {
 	if len(v) == 0 || binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
 		return nil
