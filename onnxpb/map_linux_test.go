@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,7 +28,8 @@ func peakMemory(t *testing.T) int {
 	return kb << 10
 }
 
-// Neither few large tensors nor many that are barely large bring a file into memory.
+// Neither few large tensors nor many that are barely large bring a file into memory: some pages of the map, and a kilobyte for each message with what the garbage
+// collector leaves beside it.
 func TestMemoryFollowsTheGraph(t *testing.T) {
 	for _, size := range []int{2 << 10, 20 << 10, 300 << 10, 16 << 20} {
 		dir := t.TempDir()
@@ -39,6 +41,8 @@ func TestMemoryFollowsTheGraph(t *testing.T) {
 		if err := Save(m, path, SaveOptions{}); err != nil {
 			t.Fatal(err)
 		}
+		m = nil
+		debug.FreeOSMemory() // what making the model took is not to be mistaken for room
 		peakMemory(t)
 		base := peakMemory(t)
 		f := openFile(t, path)
@@ -48,7 +52,7 @@ func TestMemoryFollowsTheGraph(t *testing.T) {
 		if err := Save(f.Model, filepath.Join(dir, "out.onnx"), SaveOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		if grown := peakMemory(t) - base; grown > 36<<20 {
+		if grown := peakMemory(t) - base; grown > 24<<20+(96<<20)/size<<10 {
 			t.Errorf("tensors of %d bytes: 96 MB of them took %d MB of memory", size, grown>>20)
 		} else {
 			t.Logf("tensors of %d bytes: %d MB of memory more", size, grown>>20)
