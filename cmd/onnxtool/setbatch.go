@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -40,6 +41,9 @@ func runSetbatch(c *cli.Context) error {
 		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("a batch and a model are needed, %d arguments given", c.NArg()),
 			Hint: "for example onnxtool setbatch N in.onnx -o out.onnx"}
 	}
+	if first, second := c.Args().Get(0), c.Args().Get(1); isFile(first) && !isFile(second) && second != "-" {
+		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("the batch comes first, and %q is a file", first), Hint: fmt.Sprintf("onnxtool setbatch %s %s", second, first)}
+	}
 	batch, err := onnxpb.ParseDim(c.Args().First())
 	if err != nil {
 		return err
@@ -58,6 +62,11 @@ func runSetbatch(c *cli.Context) error {
 		})
 	}
 	return setbatchChecked(c, batch, c.Args().Get(1))
+}
+
+func isFile(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && !st.IsDir()
 }
 
 // setbatchChecked writes the result only when ONNX Runtime has shown it to compute the same.

@@ -90,7 +90,7 @@ if [ -z "${FRONT:-}${REAR:-}" ]; then
 
   say "Both are the same numerically, and the chain is held to the originals too"
   show verify "$out/dmhead.onnx" "$w/dmhead.onnx" --batch 1,2,7
-  show verify "$w/dmhead.onnx" "${heads[@]}" --gate select --limit "$limit" --batch 1,2,7 --front-pose front_pose --rear-pose rear_pose
+  show verify "$w/dmhead.onnx" "${heads[@]}" --gate select --limit "$limit" --batch 1,2,7 --front-pose front_pose --rear-pose rear_pose --require-coverage
 fi
 
 say "Real trained networks: FSA-Net 1x1 as front, FSA-Net var as rear"
@@ -98,7 +98,7 @@ shared=../shared/models
 if [ -d "$shared" ]; then
   fsa=(--front "$shared/fsanet-1x1-iter-688590.onnx" --rear "$shared/fsanet-var-iter-688590.onnx" --front-order yaw,pitch,roll --rear-order yaw,pitch,roll)
   run dmhead "${fsa[@]}" --gate select --limit "$limit" --batch N -o "$out/fsanet.onnx"
-  show verify "$out/fsanet.onnx" "${fsa[@]}" --gate select --limit "$limit" --batch 1,2,7
+  show verify "$out/fsanet.onnx" "${fsa[@]}" --gate select --limit "$limit" --batch 1,2,7 --require-coverage
 else
   echo "skipped: the folder $shared with the real networks is not there"
 fi
