@@ -19,7 +19,7 @@ build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/onnxtool
 
 demo: setup build
-	@FRONT='$(FRONT)' REAR='$(REAR)' bash examples/dmhead/demo.sh
+	@FRONT='$(FRONT)' REAR='$(REAR)' HEAD_FLAGS='$(HEAD_FLAGS)' bash examples/dmhead/demo.sh
 
 # With CI set a test that needs ONNX Runtime fails where it is not found, and is not skipped. The corpus tests run some thousands of models: they need more than go test's default of ten minutes on a slow machine.
 test: setup

@@ -30,9 +30,12 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	second := &secondReader{limits: map[string]int{}}
+	t.Cleanup(func() { second.report(t) })
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
+			second.after(e)
 			e.Setenv("MODELS", models)
 			e.Setenv("SHARED_MODELS", filepath.Join(root, "..", "shared", "models"))
 			// The engine is found through the project's cache, as the tool does when it runs in the project.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The demonstration: two head-pose models joined into one, DMHead, by one command and again by a chain of single commands, both
 # verified. FRONT and REAR name the models (a 6DRepNet and a WHENet); without them seeded stand-ins of true architecture and size are made.
-# NORM is the normalisation of their inputs. SMALL=1 makes small stand-ins.
+# NORM is the normalisation of their inputs, HEAD_FLAGS holds further flags that tell what they give (such as --rear-order yaw,pitch,roll). SMALL=1 makes small stand-ins.
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/../.."
@@ -49,11 +49,12 @@ brief "$front"
 brief "$rear"
 
 say "DMHead in one command"
-run dmhead --front "$front" --rear "$rear" --front-norm "$norm" --rear-norm "$norm" --gate select --limit "$limit" --batch N -o "$out/dmhead.onnx"
+read -ra extra <<<"${HEAD_FLAGS:-}"
+heads=(--front "$front" --rear "$rear" --front-norm "$norm" --rear-norm "$norm" ${extra[@]+"${extra[@]}"})
+run dmhead "${heads[@]}" --gate select --limit "$limit" --batch N -o "$out/dmhead.onnx"
 brief "$out/dmhead.onnx"
 
 say "DMHead held to the two originals, round the circle of yaw, at batches 1, 2 and 7"
-heads=(--front "$front" --rear "$rear" --front-norm "$norm" --rear-norm "$norm")
 show verify "$out/dmhead.onnx" "${heads[@]}" --gate select --limit "$limit" --batch 1,2,7
 
 if [ -z "${FRONT:-}${REAR:-}" ]; then
