@@ -186,6 +186,34 @@ func TestDataOptionsAreRefused(t *testing.T) {
 	}
 }
 
+// TestDataIsNotOverwritten saves over the data that the model comes from, in every way that there is to name it and to store it: the model that was opened
+// still needs it.
+func TestDataIsNotOverwritten(t *testing.T) {
+	m, dir := mixed(t)
+	model := filepath.Join(dir, "m.onnx")
+	if err := os.WriteFile(model, mustMarshal(t, m), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link.onnx")
+	if err := os.Symlink(filepath.Join(dir, "w.bin"), link); err != nil {
+		t.Skip("no symbolic links here:", err)
+	}
+	before, had := values(t, mustOpen(t, model), dir), listing(t, dir)
+	for _, to := range []string{filepath.Join(dir, "w.bin"), filepath.Join(dir, "sub", "..", "w.bin"), filepath.Join(dir, "sub", "v.bin"), link} {
+		for _, o := range []DataOptions{{}, {Mode: DataKeep}, {Mode: DataInline}, {Mode: DataFile}, {Mode: DataFile, File: "new.bin"}, {Mode: DataLink}} {
+			if err := Save(m, to, SaveOptions{SourceDir: dir, Data: o}); err == nil || !strings.Contains(err.Error(), "overwrite its own external data") {
+				t.Errorf("%s, %+v: %v", to, o, err)
+			}
+		}
+	}
+	if got := listing(t, dir); !reflect.DeepEqual(got, had) {
+		t.Errorf("there is %v, was %v", got, had)
+	}
+	if got := values(t, mustOpen(t, model), dir); !reflect.DeepEqual(got, before) {
+		t.Error("the model reads other weights")
+	}
+}
+
 // TestSpill saves a model that would pass the limit: its initializers go to a file, what was in files stays in files.
 func TestSpill(t *testing.T) {
 	m, dir := mixed(t)

@@ -59,6 +59,9 @@ func stageExternal(m *ModelProto, path string, o SaveOptions) (_ *staged, err er
 	if err != nil {
 		return nil, err
 	}
+	if err := sparesData(files, path); err != nil {
+		return nil, err
+	}
 	if o.Data.Mode == DataInline {
 		return s, s.inline(files, o.Data)
 	}
@@ -101,6 +104,20 @@ func stageExternal(m *ModelProto, path string, o SaveOptions) (_ *staged, err er
 	}
 	s.relocate(m, c.renamed)
 	return s, nil
+}
+
+// sparesData refuses to write a model over a data file that it comes from, even where the model itself does not need that any more: the model that was
+// opened still does, and would read other weights from then on.
+func sparesData(files []*externalFile, path string) error {
+	if path == "-" {
+		return nil
+	}
+	for _, f := range files {
+		if samePlace(filepath.Join(f.dir, f.from), path) {
+			return inTensor(&Error{Msg: "the model would overwrite its own external data at " + quoted(f.from), Hint: "give it another name"}, f.tensor)
+		}
+	}
+	return nil
 }
 
 // check refuses options that make no sense.

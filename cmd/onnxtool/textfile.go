@@ -41,6 +41,11 @@ func writeText(c *cli.Context, format func(w io.Writer, m *onnxpb.ModelProto) (l
 		return err
 	}
 	defer f.Close()
+	for _, l := range onnxpb.DataLocations(f.Model) {
+		if sameFile(filepath.Join(f.Dir(), l), out) {
+			return usagef("%s would be overwritten, and %s has its weights there", out, in)
+		}
+	}
 	var lost []string
 	write := func(w io.Writer) (err error) {
 		lost, err = format(w, f.Model)
