@@ -15,10 +15,17 @@ func main() { os.Exit(realMain()) }
 // realMain is main with the exit code as its result, so that command tests can call it.
 func realMain() int {
 	interrupts := make(chan os.Signal, 1)
-	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // as nohup has it, and a shell for what it runs behind
+			signal.Notify(interrupts, s)
+		}
+	}
 	go func() {
-		<-interrupts
+		s := <-interrupts
 		onnxpb.RemoveTemporaries()
+		if n, ok := s.(syscall.Signal); ok {
+			os.Exit(128 + int(n))
+		}
 		os.Exit(130)
 	}()
 	return run(os.Args, os.Stdout, os.Stderr)

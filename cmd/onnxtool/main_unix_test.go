@@ -1,0 +1,47 @@
+//go:build unix
+
+package main
+
+import (
+	"os/exec"
+	"syscall"
+	"testing"
+)
+
+// TestSignals has a command that waits on standard input ended by a signal. It is to end by itself, with the code that a shell gives for the signal, so
+// that it can take its temporary files away; and one that it was started to ignore it is to ignore.
+func TestSignals(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if code := signalled(t, s, exec.Command("onnxtool", "info", "-")); code != 128+int(s) {
+			t.Errorf("%v: exit code %d", s, code)
+		}
+	}
+	if code := signalled(t, syscall.SIGHUP, exec.Command("sh", "-c", `trap "" HUP; exec onnxtool info -`)); code != 3 {
+		t.Errorf("ignored: exit code %d, for what is no model", code)
+	}
+}
+
+// signalled starts a command, sends it a signal when it reads its input, ends that input, and returns its exit code: -1 where it ended by the signal itself.
+func signalled(t *testing.T, s syscall.Signal, cmd *exec.Cmd) int {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Write(make([]byte, 1<<20)); err != nil { // more than a pipe holds
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
+	if cmd.Args[0] == "sh" {
+		in.Close()
+	}
+	<-ended
+	return cmd.ProcessState.ExitCode()
+}
