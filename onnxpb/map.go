@@ -10,7 +10,10 @@ import (
 const mapFrom = 1 << 20
 
 // mapping is a file in memory, to be read only: to write there ends the process.
-type mapping struct{ data []byte }
+type mapping struct {
+	data []byte
+	file os.FileInfo // which file it is
+}
 
 // mappings are those that exist now. They are few.
 var mappings struct {
@@ -20,11 +23,15 @@ var mappings struct {
 
 // openMapping maps a file of so many bytes, which may be closed afterwards. It fails where this system does not map files.
 func openMapping(f *os.File, size int64) (*mapping, error) {
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
 	data, err := mapFile(f, size)
 	if err != nil {
 		return nil, err
 	}
-	m := &mapping{data}
+	m := &mapping{data, st}
 	mappings.Lock()
 	mappings.list = append(mappings.list, m)
 	mappings.Unlock()
@@ -44,6 +51,22 @@ func (m *mapping) close() error {
 	err := unmapFile(m.data)
 	m.data = nil
 	return err
+}
+
+// isMapped tells whether an open file is one that is mapped.
+func isMapped(f *os.File) bool {
+	st, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	mappings.Lock()
+	defer mappings.Unlock()
+	for _, m := range mappings.list {
+		if os.SameFile(m.file, st) {
+			return true
+		}
+	}
+	return false
 }
 
 // mappedAt finds the mapping that a slice lies in as a whole, and where; nil where there is none.

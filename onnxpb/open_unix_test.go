@@ -3,12 +3,15 @@
 package onnxpb
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 )
 
 // within fails the test where fn does not come back: what opens a FIFO waits for its other end.
@@ -70,5 +73,33 @@ func TestFilesWithoutASizeAreRead(t *testing.T) {
 	data, err := readRegular(path)
 	if err != nil || !strings.Contains(string(data), "Max open files") {
 		t.Errorf("%d bytes, %v", len(data), err)
+	}
+}
+
+// TestStandardOutputIsTheInput writes a model to standard output that is the file it was opened from, as 1<>FILE has it in a shell: the weights at the end
+// would be written over before they are read.
+func TestStandardOutputIsTheInput(t *testing.T) {
+	m := small()
+	m.Graph.Initializer = append(m.Graph.Initializer, TensorOf("large", []int64{1 << 19}, weights(1<<19, 0)))
+	want := mustMarshal(t, m)
+	path := write(t, filepath.Join(t.TempDir(), "m.onnx"), want)
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	out, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	defer func(old *os.File) { os.Stdout = old }(os.Stdout)
+	os.Stdout = out
+	f.Model.DocString = proto.String(strings.Repeat("longer than before ", 1000))
+	if err := Save(f.Model, "-", SaveOptions{}); err == nil || !strings.Contains(err.Error(), "read from") {
+		t.Errorf("written over itself: %v", err)
+	}
+	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the file changed (%v)", err)
 	}
 }

@@ -61,6 +61,9 @@ func saveStaged(m *ModelProto, path string, sync bool) error {
 		return &Error{File: path, Msg: "the model would pass 2 GiB, which other readers of ONNX refuse", Hint: "keep its weights in external data"}
 	}
 	if path == "-" {
+		if isMapped(os.Stdout) { // by 1<>FILE or >>FILE in a shell: the weights would be written over before they are read
+			return &Error{File: path, Msg: "standard output is a file that the model is read from", Hint: "write to it by its name: -o FILE, or --in-place"}
+		}
 		return e.writeTo(os.Stdout)
 	}
 	return writeWhole(path, sync, e.writeTo)
