@@ -3,6 +3,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -33,13 +34,17 @@ func realMain() int {
 
 // run runs a command line and returns its exit code.
 func run(args []string, stdout, stderr *os.File) int {
-	app := newApp(stdout, stderr)
+	results := &writer{to: stdout}
+	app := newApp(results, stderr)
 	args, err := reorder(app, args)
 	if err == nil && len(args) > 2 && (args[1] == "help" || args[1] == "h") && app.Command(args[2]) == nil {
 		err = unknownVerb(app, args[2])
 	}
 	if err == nil {
 		err = app.Run(args)
+	}
+	if err == nil && results.err != nil {
+		err = fmt.Errorf("what was printed is not whole: %w", results.err)
 	}
 	if err == nil {
 		return 0
@@ -48,4 +53,18 @@ func run(args []string, stdout, stderr *os.File) int {
 		fmt.Fprintf(stderr, "onnxtool: %s\n", msg)
 	}
 	return exitCode(err)
+}
+
+// writer keeps the first error of what it writes to, as few that print look at it: a result that is not there must not end with exit code 0.
+type writer struct {
+	to  io.Writer
+	err error
+}
+
+func (w *writer) Write(b []byte) (int, error) {
+	n, err := w.to.Write(b)
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
 }

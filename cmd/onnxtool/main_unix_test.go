@@ -3,7 +3,10 @@
 package main
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -44,4 +47,25 @@ func signalled(t *testing.T, s syscall.Signal, cmd *exec.Cmd) int {
 	}
 	<-ended
 	return cmd.ProcessState.ExitCode()
+}
+
+// TestFullStandardOutput has commands print on a full disk, as text and as JSON.
+func TestFullStandardOutput(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	defer full.Close()
+	model := filepath.Join(t.TempDir(), "add.onnx")
+	if out, err := exec.Command("onnxtool", "op", "Add", "--input", "a:float32:[N]", "--input", "b:float32:[N]", "-o", model).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, args := range []string{"info M", "info --json M", "check M", "json M", "text M", "tidy M -o -", "tidy M --in-place", "data check M", "help", "completion bash"} {
+		var said strings.Builder
+		cmd := exec.Command("onnxtool", strings.Fields(strings.ReplaceAll(args, "M", model))...)
+		cmd.Stdout, cmd.Stderr = full, &said
+		if err := cmd.Run(); cmd.ProcessState.ExitCode() != 3 || !strings.Contains(said.String(), "no space left") {
+			t.Errorf("%s: %v, %s", args, err, said.String())
+		}
+	}
 }
