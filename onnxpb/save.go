@@ -75,7 +75,7 @@ func WriteFile(path string, data []byte) error {
 }
 
 // writeWhole makes a file of what content writes, whole or not at all. It is on disk at the end where it replaces another one, or where sync asks for it.
-func writeWhole(path string, sync bool, content func(outFile) error) (err error) {
+func writeWhole(path string, sync bool, content func(outFile) error) error {
 	fail := func(err error) error {
 		var pe *fs.PathError
 		var le *os.LinkError
@@ -107,9 +107,9 @@ func writeWhole(path string, sync bool, content func(outFile) error) (err error)
 	if err != nil {
 		return fail(err)
 	}
-	tmp := f.Name()
+	tmp, placed := f.Name(), false
 	defer func() {
-		if err != nil {
+		if !placed { // where content panics too
 			f.Close()
 			files.remove(tmp)
 		}
@@ -134,6 +134,7 @@ func writeWhole(path string, sync bool, content func(outFile) error) (err error)
 	if err := files.rename(tmp, target); err != nil {
 		return fail(err)
 	}
+	placed = true
 	if sync {
 		syncDir(filepath.Dir(target))
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"onnxtool/onnxpb"
@@ -41,7 +42,7 @@ func run(args []string, stdout, stderr *os.File) int {
 		err = unknownVerb(app, args[2])
 	}
 	if err == nil {
-		err = app.Run(args)
+		err = guarded(func() error { return app.Run(args) })
 	}
 	if err == nil && results.err != nil {
 		err = fmt.Errorf("what was printed is not whole: %w", results.err)
@@ -67,4 +68,22 @@ func (w *writer) Write(b []byte) (int, error) {
 		w.err = err
 	}
 	return n, err
+}
+
+// guarded runs fn, and makes an error of what reading a map of a file gives where the file has been cut short: without that the program would end at once,
+// with a stack trace, and leave its temporary files behind.
+func guarded(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		r := recover()
+		if r == nil {
+			return
+		}
+		if fault, ok := r.(interface{ Addr() uintptr }); !ok || fault.Addr() == 0 {
+			panic(r) // a fault of the program itself
+		}
+		onnxpb.RemoveTemporaries()
+		err = &onnxpb.Error{Msg: "a file that the model is read from was cut short meanwhile", Hint: "run the command again when nothing else writes it"}
+	}()
+	return fn()
 }

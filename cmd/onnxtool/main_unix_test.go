@@ -3,12 +3,19 @@
 package main
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"onnxtool/onnxpb"
+	"onnxtool/onnxpb/onnxjson"
 )
 
 // TestSignals has a command that waits on standard input ended by a signal. It is to end by itself, with the code that a shell gives for the signal, so
@@ -47,6 +54,46 @@ func signalled(t *testing.T, s syscall.Signal, cmd *exec.Cmd) int {
 	}
 	<-ended
 	return cmd.ProcessState.ExitCode()
+}
+
+// TestFileCutShort cuts a model short while its JSON is written.
+func TestFileCutShort(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("files are mapped in another way here")
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "m.onnx")
+	w := onnxpb.TensorOf("w", []int64{1 << 20}, make([]float32, 1<<20))
+	m := &onnxpb.ModelProto{IrVersion: proto.Int64(8), Graph: &onnxpb.GraphProto{Initializer: []*onnxpb.TensorProto{w}}}
+	if err := onnxpb.Save(m, path, onnxpb.SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := onnxpb.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	err = guarded(func() error {
+		return onnxpb.WriteTo(filepath.Join(dir, "m.json"), func(to io.Writer) error {
+			if err := os.Truncate(path, 1<<16); err != nil {
+				t.Fatal(err)
+			}
+			_, err := onnxjson.Format(to, f.Model, onnxjson.Options{})
+			return err
+		})
+	})
+	if err == nil || !strings.Contains(err.Error(), "cut short") {
+		t.Errorf("got %v", err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("left behind: %v", left)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("other panics are hidden")
+		}
+	}()
+	guarded(func() error { panic("a fault of its own") })
 }
 
 // TestFullStandardOutput has commands print on a full disk, as text and as JSON.
