@@ -60,7 +60,7 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 			return append(slices.Clone(verb), "--help"), nil // whatever else is there
 		}
 		if _, known := takesValue[name]; !known {
-			return nil, unknownFlag(cmd, a, name)
+			return nil, unknownFlag(cmd, strings.Join(verb[1:], " "), a, name)
 		}
 		if takesValue[name] && !hasValue {
 			if i+1 == len(list) {
@@ -74,13 +74,13 @@ func reorder(app *cli.App, args []string) ([]string, error) {
 	return append(append(out, "--"), rest...), nil
 }
 
-// unknownFlag names the flags that a mistyped one may have meant.
-func unknownFlag(cmd *cli.Command, arg, name string) error {
+// unknownFlag names the flags that a mistyped one of a command, as it was called, may have meant.
+func unknownFlag(cmd *cli.Command, called, arg, name string) error {
 	var names []string
 	for _, f := range cmd.Flags {
 		names = append(names, f.Names()...)
 	}
-	e := &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%s has no flag %s", cmd.Name, arg), Hint: "see onnxtool help " + cmd.Name}
+	e := &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%s has no flag %s", called, arg), Hint: "see onnxtool " + called + " --help"}
 	if near := surgery.Nearest(name, names, 3); len(near) > 0 {
 		e.Hint = "did you mean --" + strings.Join(near, ", --") + "?"
 	}
