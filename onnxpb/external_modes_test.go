@@ -214,6 +214,46 @@ func TestDataIsNotOverwritten(t *testing.T) {
 	}
 }
 
+// TestDataAndLinks saves a model with external data to a symbolic link. In the directory that it leads to there is other data of the same name.
+func TestDataAndLinks(t *testing.T) {
+	m, dir := mixed(t)
+	there, here := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(there, "w.bin"), make([]byte, 5000))
+	write(t, filepath.Join(there, "m.onnx"), []byte("old"))
+	link := filepath.Join(here, "link.onnx")
+	if err := os.Symlink(filepath.Join(there, "m.onnx"), link); err != nil {
+		t.Skip("no symbolic links here:", err)
+	}
+	for _, o := range []DataOptions{{}, {Mode: DataLink}, {Mode: DataFile}} {
+		if err := Save(m, link, SaveOptions{SourceDir: dir, Data: o}); err == nil || !strings.Contains(err.Error(), "symbolic link") {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	if got := listing(t, here); len(got) != 1 {
+		t.Errorf("left behind: %v", got)
+	}
+	if got, err := os.ReadFile(filepath.Join(there, "m.onnx")); err != nil || string(got) != "old" {
+		t.Errorf("written over (%v)", err)
+	}
+	if err := Save(m, link, SaveOptions{SourceDir: dir, Data: DataOptions{Mode: DataInline}}); err != nil {
+		t.Error(err)
+	}
+	want := values(t, m, dir)
+	if got := values(t, mustOpen(t, filepath.Join(there, "m.onnx")), there); !reflect.DeepEqual(got, want) {
+		t.Error("inline: other weights")
+	}
+	beside := filepath.Join(dir, "beside.onnx")
+	if err := os.Symlink("real.onnx", beside); err != nil {
+		t.Fatal(err)
+	}
+	if err := Save(m, beside, SaveOptions{SourceDir: dir}); err != nil {
+		t.Error("a link within the directory:", err)
+	}
+	if got := values(t, mustOpen(t, filepath.Join(dir, "real.onnx")), dir); !reflect.DeepEqual(got, want) {
+		t.Error("beside: other weights")
+	}
+}
+
 // TestSpill saves a model that would pass the limit: its initializers go to a file, what was in files stays in files.
 func TestSpill(t *testing.T) {
 	m, dir := mixed(t)

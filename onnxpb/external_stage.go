@@ -83,6 +83,9 @@ func stageExternal(m *ModelProto, path string, o SaveOptions) (_ *staged, err er
 	if statErr == nil && !old.Mode().IsRegular() && !old.IsDir() && !large && o.Data.Mode != DataFile {
 		return s, nil // a device or a FIFO, such as /dev/null: no place to put data beside
 	}
+	if err := besideTarget(path); err != nil {
+		return nil, err
+	}
 	if s.placer, err = newPlacer(dir); err != nil {
 		return nil, err
 	}
@@ -118,6 +121,17 @@ func sparesData(files []*externalFile, path string) error {
 		}
 	}
 	return nil
+}
+
+// besideTarget refuses a path for a model with external data that is a symbolic link into another directory: the data is looked for beside the path by which
+// the model is opened, and would be there under one of the two only. Under the other one the model could read a file of the same name with other weights.
+func besideTarget(path string) error {
+	target, err := linkTarget(path)
+	if err != nil || samePlace(filepath.Dir(target), filepath.Dir(path)) {
+		return nil // Save says what is wrong with it
+	}
+	return &Error{Msg: "it is a symbolic link to " + target + ", and the model's external data cannot lie in both directories",
+		Hint: "name the file that it leads to, or take the data into the model with --data inline"}
 }
 
 // check refuses options that make no sense.
