@@ -172,9 +172,20 @@ func editFlags(more ...cli.Flag) []cli.Flag {
 	return append(flags, &cli.BoolFlag{Name: "in-place", Usage: "write the model over its own file"})
 }
 
+// outputOf is the file that -o names, "" where it is not given. The long flag is --output but for rename. Every name of standard output is "-", as the report must
+// not go where the model goes.
+func outputOf(c *cli.Context) string {
+	switch out := c.String("o"); out {
+	case "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1":
+		return "-"
+	default:
+		return out
+	}
+}
+
 // target tells where a command that edits the model in a file writes.
 func target(c *cli.Context, input string) (string, error) {
-	out, inPlace := c.String("o"), c.Bool("in-place") // by its short name: the long one is --out in rename
+	out, inPlace := outputOf(c), c.Bool("in-place")
 	switch {
 	case out != "" && inPlace:
 		return "", usagef("-o and --in-place exclude each other")

@@ -38,7 +38,7 @@ takes up stay outputs, unless --outputs names those that are wanted.
 }
 
 func runMerge(c *cli.Context) error {
-	out := c.String("output")
+	out := outputOf(c)
 	switch {
 	case c.NArg() == 0:
 		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: "no model is given", Hint: "see onnxtool help merge"}

@@ -124,7 +124,7 @@ func onlyFlagsOf(c *cli.Context, kind partKind) error {
 
 // newFile is where a command writes that makes a model from nothing.
 func newFile(c *cli.Context) (string, error) {
-	if out := c.String("output"); out != "" {
+	if out := outputOf(c); out != "" {
 		return out, nil
 	}
 	return "", &onnxpb.Error{Kind: onnxpb.Usage, Msg: "where to write is missing", Hint: "add -o FILE"}

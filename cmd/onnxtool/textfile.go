@@ -32,7 +32,7 @@ func writeText(c *cli.Context, format func(w io.Writer, m *onnxpb.ModelProto) (l
 	if c.IsSet("elide") && c.Int64("elide") < 1 {
 		return usagef("--elide needs a number of elements, 1 or more")
 	}
-	in, out := c.Args().First(), c.String("o")
+	in, out := c.Args().First(), outputOf(c)
 	if sameFile(in, out) {
 		return usagef("%s would be overwritten by its own text", in)
 	}
@@ -86,7 +86,7 @@ func readText(c *cli.Context, parse func(text []byte) (*onnxpb.ModelProto, error
 	if c.NArg() != 1 {
 		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("one file is needed, %d given", c.NArg()), Hint: "see onnxtool help " + c.Command.Name}
 	}
-	in, out := c.Args().First(), c.String("o")
+	in, out := c.Args().First(), outputOf(c)
 	if out == "" {
 		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: "where to write is missing", Hint: "add -o FILE"}
 	}
