@@ -12,9 +12,9 @@ import (
 	"testing"
 
 	"onnxtool/fuse"
+	"onnxtool/internal/testengine"
 	"onnxtool/onnxpb"
 	"onnxtool/verify"
-	"onnxtool/verify/ort"
 )
 
 // externalModel makes y = x * w + v for two weights of two numbers each, in the files w.bin and sub/v.bin of a directory, behind a few bytes.
@@ -46,10 +46,7 @@ func externalModel(t *testing.T, dir, name string, w, v float32) fuse.Input {
 // TestMergedExternalDataRuns merges three models whose data files are all called the same, saves the result in a directory of its own, in that of a
 // model, and over another's data, and lets ONNX Runtime compute with each: 2*x+1, then 3*that+5, and beside it 7*x+11.
 func TestMergedExternalDataRuns(t *testing.T) {
-	engine, err := ort.Default()
-	if err != nil {
-		t.Skipf("ONNX Runtime is not on this machine: %v", err)
-	}
+	engine := testengine.New(t)
 	a, b := t.TempDir(), t.TempDir()
 	c := filepath.Join(a, "below")
 	models := []fuse.Input{externalModel(t, a, "one", 2, 1), externalModel(t, b, "two", 3, 5), externalModel(t, c, "three", 7, 11)}

@@ -89,14 +89,19 @@ func (c *batchCall) softmax() ([]*batchFact, error) {
 	return one(like(x))
 }
 
+// axisBeside returns the axis that an attribute names, which must not be that of the batch; does says what the operator does along it.
+func (c *batchCall) axisBeside(x *batchFact, def int64, does string) (int, error) {
+	axis, err := c.axis(x, def)
+	if err == nil && axis == x.axis {
+		err = c.mixes("it %s axis %d, which holds the batch (%s)", does, axis, formatExtents(x.dims))
+	}
+	return axis, err
+}
+
 // notAlong is an operator that works along one axis and keeps the shape.
 func (c *batchCall) notAlong(x *batchFact, def int64) ([]*batchFact, error) {
-	axis, err := c.axis(x, def)
-	if err != nil {
+	if _, err := c.axisBeside(x, def, "works along"); err != nil {
 		return nil, err
-	}
-	if axis == x.axis {
-		return nil, c.mixes("it works along axis %d, which holds the batch (%s)", axis, formatExtents(x.dims))
 	}
 	return one(like(x))
 }
@@ -136,12 +141,9 @@ func (c *batchCall) topK() ([]*batchFact, error) {
 	if err != nil {
 		return nil, err
 	}
-	axis, err := c.axis(x, -1)
+	axis, err := c.axisBeside(x, -1, "picks along")
 	if err != nil {
 		return nil, err
-	}
-	if axis == x.axis {
-		return nil, c.mixes("it picks along axis %d, which holds the batch (%s)", axis, formatExtents(x.dims))
 	}
 	y := like(x)
 	y.dims[axis] = c.f.unknown()
@@ -222,12 +224,9 @@ func (c *batchCall) split() ([]*batchFact, error) {
 	if err != nil {
 		return nil, err
 	}
-	axis, err := c.axis(x, 0)
+	axis, err := c.axisBeside(x, 0, "splits")
 	if err != nil {
 		return nil, err
-	}
-	if axis == x.axis {
-		return nil, c.mixes("it splits axis %d, which holds the batch (%s)", axis, formatExtents(x.dims))
 	}
 	sizes, given, err := c.ints("split", 1)
 	if err != nil {

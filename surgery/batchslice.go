@@ -171,12 +171,9 @@ func (c *batchCall) gather() ([]*batchFact, error) {
 	if err != nil {
 		return nil, err
 	}
-	axis, err := c.axis(x, 0)
+	axis, err := c.axisBeside(x, 0, "picks rows along")
 	if err != nil {
 		return nil, err
-	}
-	if axis == x.axis {
-		return nil, c.mixes("it picks rows along axis %d, which holds the batch (%s)", axis, formatExtents(x.dims))
 	}
 	if x.rows() && index.rows() {
 		return nil, c.mixes("it picks from every row by the indices of every row")
@@ -202,13 +199,11 @@ func (c *batchCall) gatherElements() ([]*batchFact, error) {
 	if err != nil {
 		return nil, err
 	}
-	axis, err := c.axis(x, 0)
+	axis, err := c.axisBeside(x, 0, "picks rows along")
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case axis == x.axis:
-		return nil, c.mixes("it picks rows along axis %d, which holds the batch (%s)", axis, formatExtents(x.dims))
 	case x.rows() && (!index.rows() || index.axis != x.axis || index.dims[index.axis] != x.dims[x.axis] || index.outer != x.outer):
 		return nil, c.refuse("its indices (%s) do not grow with the rows of its data (%s)", formatExtents(index.dims), formatExtents(x.dims))
 	case index.rows() && !x.rows() && index.axis != axis:
