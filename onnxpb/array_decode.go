@@ -48,7 +48,7 @@ func decode(t *TensorProto, dir string) (*Array, error) {
 	if want := typedField(et); field != "" && field != want {
 		return nil, Errorf(Unfit, "elements of %s stand in %s, not in %s", TypeName(et), want, field)
 	}
-	return decodeTyped(t, et, n)
+	return decodeTyped(Unpacked(t), et, n)
 }
 
 // noPayload tells whether a tensor with external data holds elements of its own too.
@@ -68,9 +68,9 @@ func payloadField(t *TensorProto) (string, error) {
 		name string
 		n    int
 	}{
-		{"raw_data", len(t.GetRawData())}, {"float_data", len(t.GetFloatData())}, {"int32_data", len(t.GetInt32Data())},
-		{"string_data", len(t.GetStringData())}, {"int64_data", len(t.GetInt64Data())}, {"double_data", len(t.GetDoubleData())},
-		{"uint64_data", len(t.GetUint64Data())},
+		{"raw_data", len(t.GetRawData())}, {"float_data", len(t.GetFloatData())}, {"int32_data", len(t.GetInt32Data()) + len(t.left(5))},
+		{"string_data", len(t.GetStringData())}, {"int64_data", len(t.GetInt64Data()) + len(t.left(7))}, {"double_data", len(t.GetDoubleData())},
+		{"uint64_data", len(t.GetUint64Data()) + len(t.left(11))},
 	} {
 		if f.n == 0 {
 			continue

@@ -182,13 +182,19 @@ func (c *cloner) node(n *NodeProto) *NodeProto {
 
 func (c *cloner) attribute(a *AttributeProto) *AttributeProto {
 	x := c.attributes.new()
-	x.Name, x.F, x.I, x.S = c.strings.of(a.Name), c.floats.of(a.F), c.ints.of(a.I), bytes.Clone(a.S)
+	x.Name, x.F, x.I, x.S = c.strings.of(a.Name), c.floats.of(a.F), c.ints.of(a.I), slices.Clip(a.S)
+	if len(a.S) < largePayload {
+		x.S = bytes.Clone(a.S)
+	}
 	x.T, x.G = one(a.T, c.tensor), one(a.G, c.graph)
 	x.Floats, x.Ints = c.floats.list(a.Floats), c.ints.list(a.Ints)
 	if len(a.Strings) > 0 {
 		x.Strings = make([][]byte, len(a.Strings))
 		for i, s := range a.Strings {
-			x.Strings[i] = append([]byte{}, s...)
+			if len(s) < largePayload {
+				s = append([]byte{}, s...)
+			}
+			x.Strings[i] = slices.Clip(s)
 		}
 	}
 	x.Tensors, x.Graphs = all(a.Tensors, c.tensor), all(a.Graphs, c.graph)
@@ -213,7 +219,11 @@ func (c *cloner) tensor(t *TensorProto) *TensorProto {
 		x.DataLocation = t.DataLocation.Enum()
 	}
 	x.MetadataProps = all(t.MetadataProps, c.entry)
-	x.unknownFields = bytes.Clone(t.unknownFields)
+	if hasLeft(t) {
+		x.unknownFields = slices.Clip(t.unknownFields) // payload, too
+	} else {
+		x.unknownFields = bytes.Clone(t.unknownFields)
+	}
 	return x
 }
 

@@ -120,7 +120,7 @@ func refer(t *TensorProto, location string, offset, length int64) {
 			entries = append(entries, e)
 		}
 	}
-	t.RawData, t.FloatData, t.DoubleData, t.Int32Data, t.Int64Data, t.Uint64Data = nil, nil, nil, nil, nil, nil
+	t.dropElements()
 	t.ExternalData, t.DataLocation = entries, TensorProto_EXTERNAL.Enum()
 }
 
@@ -213,6 +213,7 @@ func (l *layout) write(f *os.File) error {
 	if err := f.Truncate(l.size); err != nil {
 		return err
 	}
+	w := newPieceWriter(f, l.size-l.external)
 	for _, s := range l.writes {
 		if s.src != nil {
 			if err := copyRange(f, s.to, s.src, s.from, s.size); err != nil {
@@ -233,7 +234,10 @@ func (l *layout) write(f *os.File) error {
 		if _, err := f.Seek(s.to, io.SeekStart); err != nil {
 			return err
 		}
-		if err := writePiece(f, raw); err != nil {
+		if err := w.write(raw, nil); err != nil {
+			return err
+		}
+		if err := w.close(); err != nil {
 			return err
 		}
 	}

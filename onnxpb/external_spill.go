@@ -21,7 +21,7 @@ func tooLarge(m *ModelProto, o DataOptions) bool {
 	limit := o.maxSize()
 	var n int64
 	m.AllTensors(func(t *TensorProto) {
-		n += int64(len(t.RawData)) + 4*int64(len(t.FloatData)) + 8*int64(len(t.DoubleData)) + 10*int64(len(t.Int32Data)+len(t.Int64Data)+len(t.Uint64Data))
+		n += int64(len(t.RawData)) + 4*int64(len(t.FloatData)) + 8*int64(len(t.DoubleData)) + 10*int64(len(t.Int32Data)+len(t.Int64Data)+len(t.Uint64Data)) + int64(t.sizeLeft())
 		for _, s := range t.StringData {
 			n += int64(len(s)) + 4
 		}

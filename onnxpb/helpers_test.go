@@ -120,9 +120,16 @@ func messages(m protoreflect.Message, fn func(protoreflect.Message)) {
 	})
 }
 
+// mustMarshal encodes a model by the official code, with all lists unpacked.
 func mustMarshal(t testing.TB, m *ModelProto) []byte {
 	t.Helper()
-	b, err := Marshal(m)
+	left := false
+	m.AllTensors(func(p *TensorProto) { left = left || hasLeft(p) })
+	if left {
+		m = Clone(m)
+		m.AllTensors((*TensorProto).unpack)
+	}
+	b, err := proto.MarshalOptions{Deterministic: true, AllowPartial: true}.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
 	}

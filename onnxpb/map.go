@@ -93,11 +93,12 @@ func (m *mapping) pages(offset int64, n int) []byte {
 	return m.data[from:min(to, int64(len(m.data)))]
 }
 
+// The touch of one byte brings the pages around it into this process's memory: some at least, and as many at most as the system keeps together.
 const (
-	// aroundTouch is how much of a map the touch of one byte brings into this process's memory.
 	aroundTouch = 64 << 10
-	// letGoEvery is how many touches there may be before the pages are given back.
-	letGoEvery = 128
+	mostTouched = 2 << 20
+	// letGoAt is how much may have been touched before the pages are given back.
+	letGoAt = 8 << 20
 )
 
 // letGoOfPages gives back the memory that the pages of mapped files take up. They come again when they are touched.

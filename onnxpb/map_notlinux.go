@@ -2,4 +2,4 @@
 
 package onnxpb
 
-func adviseSoon([]byte) {}
+func adviseSoon([]byte) error { return nil }

@@ -12,5 +12,3 @@ func mapFile(*os.File, int64) ([]byte, error) { return nil, errors.ErrUnsupporte
 func unmapFile([]byte) error { return nil }
 
 func adviseAway([]byte) {}
-
-func mapError(err error) error { return err }

@@ -3,8 +3,6 @@
 package onnxpb
 
 import (
-	"errors"
-	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -21,11 +19,3 @@ func unmapFile(data []byte) error { return unix.Munmap(data) }
 
 // adviseAway gives back the memory that whole pages of a map take up.
 func adviseAway(data []byte) { unix.Madvise(data, unix.MADV_DONTNEED) }
-
-// mapError tells what an error of writing from a map means: the kernel finds no page where the file has been cut short.
-func mapError(err error) error {
-	if errors.Is(err, unix.EFAULT) {
-		return fmt.Errorf("the file that the model was opened from was cut short meanwhile: %w", unix.EFAULT)
-	}
-	return err
-}

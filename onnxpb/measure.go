@@ -41,7 +41,7 @@ func CheckData(t *TensorProto, dir string) error {
 	if want := typedField(et); field != want {
 		return Errorf(Unfit, "elements of %s stand in %s, not in %s", TypeName(et), want, field)
 	}
-	have := int64(len(t.FloatData) + len(t.DoubleData) + len(t.Int64Data) + len(t.Uint64Data) + len(t.StringData) + len(t.Int32Data)) // all but one are 0
+	have := int64(countVarints(t.left(5)) + countVarints(t.left(7)) + countVarints(t.left(11)) + len(t.FloatData) + len(t.DoubleData) + len(t.Int64Data) + len(t.Uint64Data) + len(t.StringData) + len(t.Int32Data)) // all but one are 0
 	want := n
 	switch w := int64(ElemBits(et)); {
 	case et == TensorProto_COMPLEX64 || et == TensorProto_COMPLEX128:

@@ -10,9 +10,10 @@ import (
 	"syscall"
 )
 
-// File is a model that was opened from a file. The large payloads of its tensors (RawData, elements of StringData) may lie in the file's bytes, which are
-// mapped into memory: they are read-only, to write into them ends the process, and after Close they are gone. That holds for copies that Clone made, too,
-// and for a model that tensors of this one were put into. A file that a rename replaces stays good for whoever has it open; one that another program
+// File is a model that was opened from a file. The large payloads of its tensors (RawData, FloatData, DoubleData, elements of StringData) and the large strings
+// of its attributes may lie in the file's bytes, which are mapped into memory: they are read-only, to write into them ends the process, and after Close they are
+// gone. Large lists of integers (Int32Data, Int64Data, Uint64Data) stay there undecoded: Decode and Unpacked read them, the fields themselves are empty. All that
+// holds for copies that Clone made, too, and for a model that tensors of this one were put into. A file that a rename replaces stays good for whoever has it open; one that another program
 // cuts short or writes into while it is open is not (to read past its new end ends the process with SIGBUS), as with any program that maps files.
 type File struct {
 	Model *ModelProto

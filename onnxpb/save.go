@@ -1,13 +1,12 @@
 package onnxpb
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
-
-	"google.golang.org/protobuf/proto"
 )
 
 // SaveOptions says how a model is written. The zero value is good for a model without external data.
@@ -22,18 +21,18 @@ type SaveOptions struct {
 
 // Marshal encodes a model: fields in number order, the same model to the same bytes.
 func Marshal(m *ModelProto) ([]byte, error) {
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	e, err := encode(m)
 	if err != nil {
-		return nil, &Error{Msg: "the model cannot be encoded", Err: err}
+		return nil, err
 	}
-	return b, nil
+	return bytes.Join(e.pieces, nil), nil
 }
 
 // maxFile is the size past which other readers of protobuf refuse a file.
 const maxFile = 1<<31 - 1
 
 // Save writes a model to a file; "-" is standard output. The bytes are those of Marshal; the payloads of tensors go from where they lie straight into the file, so
-// that memory follows the graph and not the weights. To save over the file that the model was opened from is safe.
+// that memory follows the graph and not the weights. A model whose messages stand more than 100 deep within each other, which no reader takes, is refused. To save over the file that the model was opened from is safe.
 //
 // The file appears whole or not at all: what stood there before stays until the
 // new bytes are complete (and on disk), then a rename puts them in place, with the permissions of the old file.
@@ -53,6 +52,9 @@ func Save(m *ModelProto, path string, o SaveOptions) error {
 
 // saveStaged writes a model whose external data stands where it is to be.
 func saveStaged(m *ModelProto, path string, sync bool) error {
+	if err := checkDepth(m); err != nil {
+		return InFile(err, path)
+	}
 	e, err := encode(m)
 	if err != nil {
 		return InFile(err, path)

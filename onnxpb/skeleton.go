@@ -12,7 +12,7 @@ import (
 // Python's onnx have too.
 const maxDepth = 100
 
-// largePayload is the size from which raw_data and elements of string_data are left where they are. Tests lower it.
+// largePayload is the size from which the elements of tensors and the strings of attributes are left where they are. Tests lower it.
 var largePayload = 1 << 10
 
 var errTooDeep = errors.New("messages stand more than 100 deep within each other")
@@ -35,12 +35,13 @@ func decodeInPlace(data []byte) (*ModelProto, error) {
 }
 
 // decoder decodes the messages that lead to tensors.
-type decoder struct{ passed int }
+type decoder struct{ touched int }
 
 // pass counts a payload that stays where it is. To read what stands around it took pages of the file into this process's memory: they are given back.
-func (d *decoder) pass() {
-	if d.passed++; d.passed%letGoEvery == 0 {
+func (d *decoder) pass(payload []byte) {
+	if d.touched += min(max(len(payload), aroundTouch), mostTouched); d.touched >= letGoAt {
 		letGoOfPages()
+		d.touched = 0
 	}
 }
 
@@ -59,9 +60,12 @@ func readable(err error) error {
 	return err
 }
 
+// inPlace decodes a large field: its value, and the whole of it with tag and length.
+type inPlace func(value, field []byte) error
+
 // decodeSpans decodes the bytes of a message that stands so deep into m. What large returns for a field's number decodes the value of that field where it is
 // large; nil leaves it to the official code.
-func decodeSpans(b []byte, m proto.Message, depth int, large func(protowire.Number) func([]byte) error) error {
+func decodeSpans(b []byte, m proto.Message, depth int, large func(protowire.Number) inPlace) error {
 	if depth >= maxDepth {
 		return errTooDeep
 	}
@@ -91,7 +95,7 @@ func decodeSpans(b []byte, m proto.Message, depth int, large func(protowire.Numb
 						return err
 					}
 				}
-				if err := decode(v); err != nil {
+				if err := decode(v[:len(v):len(v)], b[at:value+n:value+n]); err != nil {
 					return err
 				}
 				from = value + n
@@ -106,8 +110,8 @@ func decodeSpans(b []byte, m proto.Message, depth int, large func(protowire.Numb
 }
 
 // decodeOne makes the decoder of a message that may stand once: one that comes again is merged into the first.
-func decodeOne[T any](p **T, depth int, decode func([]byte, *T, int) error) func([]byte) error {
-	return func(b []byte) error {
+func decodeOne[T any](p **T, depth int, decode func([]byte, *T, int) error) inPlace {
+	return func(b, _ []byte) error {
 		if *p == nil {
 			*p = new(T)
 		}
@@ -116,8 +120,8 @@ func decodeOne[T any](p **T, depth int, decode func([]byte, *T, int) error) func
 }
 
 // decodeNext makes the decoder of the next message of a list.
-func decodeNext[T any](list *[]*T, depth int, decode func([]byte, *T, int) error) func([]byte) error {
-	return func(b []byte) error {
+func decodeNext[T any](list *[]*T, depth int, decode func([]byte, *T, int) error) inPlace {
+	return func(b, _ []byte) error {
 		x := new(T)
 		*list = append(*list, x)
 		return decode(b, x, depth+1)
@@ -125,7 +129,7 @@ func decodeNext[T any](list *[]*T, depth int, decode func([]byte, *T, int) error
 }
 
 func (d *decoder) model(b []byte, m *ModelProto, depth int) error {
-	return decodeSpans(b, m, depth, func(n protowire.Number) func([]byte) error {
+	return decodeSpans(b, m, depth, func(n protowire.Number) inPlace {
 		switch n {
 		case 7:
 			return decodeOne(&m.Graph, depth, d.graph)
@@ -139,7 +143,7 @@ func (d *decoder) model(b []byte, m *ModelProto, depth int) error {
 }
 
 func (d *decoder) graph(b []byte, g *GraphProto, depth int) error {
-	return decodeSpans(b, g, depth, func(n protowire.Number) func([]byte) error {
+	return decodeSpans(b, g, depth, func(n protowire.Number) inPlace {
 		switch n {
 		case 1:
 			return decodeNext(&g.Node, depth, d.node)
@@ -153,7 +157,7 @@ func (d *decoder) graph(b []byte, g *GraphProto, depth int) error {
 }
 
 func (d *decoder) training(b []byte, t *TrainingInfoProto, depth int) error {
-	return decodeSpans(b, t, depth, func(n protowire.Number) func([]byte) error {
+	return decodeSpans(b, t, depth, func(n protowire.Number) inPlace {
 		switch n {
 		case 1:
 			return decodeOne(&t.Initialization, depth, d.graph)
@@ -165,7 +169,7 @@ func (d *decoder) training(b []byte, t *TrainingInfoProto, depth int) error {
 }
 
 func (d *decoder) function(b []byte, f *FunctionProto, depth int) error {
-	return decodeSpans(b, f, depth, func(n protowire.Number) func([]byte) error {
+	return decodeSpans(b, f, depth, func(n protowire.Number) inPlace {
 		switch n {
 		case 7:
 			return decodeNext(&f.Node, depth, d.node)
@@ -177,7 +181,7 @@ func (d *decoder) function(b []byte, f *FunctionProto, depth int) error {
 }
 
 func (d *decoder) node(b []byte, x *NodeProto, depth int) error {
-	return decodeSpans(b, x, depth, func(n protowire.Number) func([]byte) error {
+	return decodeSpans(b, x, depth, func(n protowire.Number) inPlace {
 		if n == 5 {
 			return decodeNext(&x.Attribute, depth, d.attribute)
 		}
@@ -186,8 +190,12 @@ func (d *decoder) node(b []byte, x *NodeProto, depth int) error {
 }
 
 func (d *decoder) attribute(b []byte, a *AttributeProto, depth int) error {
-	return decodeSpans(b, a, depth, func(n protowire.Number) func([]byte) error {
+	err := decodeSpans(b, a, depth, func(n protowire.Number) inPlace {
 		switch n {
+		case 4:
+			return func(v, _ []byte) error { a.S = v; d.pass(v); return nil }
+		case 9:
+			return func(v, _ []byte) error { a.Strings = append(a.Strings, v); d.pass(v); return nil }
 		case 5:
 			return decodeOne(&a.T, depth, d.tensor)
 		case 6:
@@ -203,10 +211,12 @@ func (d *decoder) attribute(b []byte, a *AttributeProto, depth int) error {
 		}
 		return nil
 	})
+	merged(a.T, a.SparseTensor.GetValues(), a.SparseTensor.GetIndices())
+	return err
 }
 
 func (d *decoder) sparse(b []byte, s *SparseTensorProto, depth int) error {
-	return decodeSpans(b, s, depth, func(n protowire.Number) func([]byte) error {
+	err := decodeSpans(b, s, depth, func(n protowire.Number) inPlace {
 		switch n {
 		case 1:
 			return decodeOne(&s.Values, depth, d.tensor)
@@ -215,16 +225,63 @@ func (d *decoder) sparse(b []byte, s *SparseTensorProto, depth int) error {
 		}
 		return nil
 	})
+	merged(s.Values, s.Indices)
+	return err
 }
 
+// tensor leaves where they are the elements of a tensor, whichever field they stand in.
 func (d *decoder) tensor(b []byte, t *TensorProto, depth int) error {
-	return decodeSpans(b, t, depth, func(n protowire.Number) func([]byte) error {
+	err := decodeSpans(b, t, depth, func(n protowire.Number) inPlace {
 		switch n {
+		case 4:
+			return func(v, field []byte) error {
+				if t.FloatData == nil {
+					if t.FloatData = floatsInPlace[float32](v, 4); t.FloatData != nil {
+						d.pass(v)
+						return nil
+					}
+				}
+				return official(t, field)
+			}
+		case 10:
+			return func(v, field []byte) error {
+				if t.DoubleData == nil {
+					if t.DoubleData = floatsInPlace[float64](v, 8); t.DoubleData != nil {
+						d.pass(v)
+						return nil
+					}
+				}
+				return official(t, field)
+			}
+		case 5, 7, 11:
+			return func(v, field []byte) error {
+				if d.leave(t, n, v, field) {
+					return nil
+				}
+				return official(t, field)
+			}
 		case 6:
-			return func(v []byte) error { t.StringData = append(t.StringData, v[:len(v):len(v)]); d.pass(); return nil }
+			return func(v, _ []byte) error { t.StringData = append(t.StringData, v); d.pass(v); return nil }
 		case 9:
-			return func(v []byte) error { t.RawData = v[:len(v):len(v)]; d.pass(); return nil }
+			return func(v, _ []byte) error { t.RawData = v; d.pass(v); return nil }
 		}
 		return nil
 	})
+	merged(t)
+	return err
+}
+
+// official decodes one field of a message by the official code.
+func official(m proto.Message, field []byte) error {
+	return proto.UnmarshalOptions{Merge: true, AllowPartial: true}.Unmarshal(field, m)
+}
+
+// merged puts the lists together that came in several pieces, of which the first was left in the file: within one tensor, or where a tensor that may stand once came
+// twice. No writer does that, but protobuf allows it.
+func merged(tensors ...*TensorProto) {
+	for _, t := range tensors {
+		if hasLeft(t) && len(t.Int32Data)+len(t.Int64Data)+len(t.Uint64Data) > 0 {
+			t.unpack()
+		}
+	}
 }

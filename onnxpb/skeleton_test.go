@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -36,6 +37,21 @@ func sameAsOfficial(t testing.TB, data []byte) bool {
 	}
 	if !bytes.Equal(mustMarshal(t, got), mustMarshal(t, want)) { // tells what is absent from what is empty, and a NaN equals itself
 		t.Fatalf("%x: in place\n%v\nofficial\n%v", data, got, want)
+	}
+	// Every program reads the same from what is written, by this package or by the official code.
+	ours, err := Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := proto.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range [][]byte{ours, theirs} {
+		again := &ModelProto{}
+		if err := proto.Unmarshal(b, again); err != nil || !bytes.Equal(mustMarshal(t, again), mustMarshal(t, want)) {
+			t.Fatalf("%x: written as\n%x (%v)", data, b, err)
+		}
 	}
 	if !bytes.Equal(data, before) {
 		t.Fatal("the bytes were written into")
@@ -140,6 +156,159 @@ func TestLargePayloadsStayInPlace(t *testing.T) {
 	})
 	if want := bytes.Count(data, w); n != want || n < 9 {
 		t.Errorf("%d of %d payloads", n, want)
+	}
+}
+
+// Large lists and strings stay in the file, too, whatever takes less space there than in memory most of all.
+func TestLargeListsStayInPlace(t *testing.T) {
+	ints, floats := make([]int64, 5000), make([]float32, 5001)
+	for i := range ints {
+		ints[i], floats[i] = int64(i-100)<<(i%60), float32(i)/3
+	}
+	int32s := make([]int32, 5000)
+	uints := make([]uint64, 5000)
+	doubles := make([]float64, 5000)
+	for i, v := range ints {
+		int32s[i], uints[i], doubles[i] = int32(v), uint64(v), float64(v)
+	}
+	text := bytes.Repeat([]byte("text"), 1000)
+	m := small()
+	m.Graph.Initializer = append(m.Graph.Initializer,
+		&TensorProto{Name: proto.String("a"), DataType: proto.Int32(7), Dims: []int64{5000}, Int64Data: ints},
+		&TensorProto{Name: proto.String("b"), DataType: proto.Int32(6), Dims: []int64{5000}, Int32Data: int32s, DocString: proto.String("behind it")},
+		&TensorProto{Name: proto.String("c"), DataType: proto.Int32(13), Dims: []int64{5000}, Uint64Data: uints},
+		&TensorProto{Name: proto.String("d"), DataType: proto.Int32(1), Dims: []int64{5001}, FloatData: floats},
+		&TensorProto{Name: proto.String("e"), DataType: proto.Int32(11), Dims: []int64{5000}, DoubleData: doubles})
+	m.Graph.Node[0].Attribute = []*AttributeProto{{S: text, Strings: [][]byte{text, {1}, text}}}
+	data := mustMarshal(t, m)
+	got, err := decodeInPlace(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start, end := uintptr(unsafe.Pointer(&data[0])), uintptr(unsafe.Pointer(&data[len(data)-1]))
+	within := func(what string, p unsafe.Pointer) {
+		t.Helper()
+		if at := uintptr(p); at < start || at > end {
+			t.Errorf("%s was copied", what)
+		}
+	}
+	w := got.Graph.Initializer[1:]
+	within("int64_data", unsafe.Pointer(unsafe.SliceData(w[0].left(7))))
+	within("int32_data", unsafe.Pointer(unsafe.SliceData(w[1].left(5))))
+	within("uint64_data", unsafe.Pointer(unsafe.SliceData(w[2].left(11))))
+	within("float_data", unsafe.Pointer(unsafe.SliceData(w[3].FloatData)))
+	within("double_data", unsafe.Pointer(unsafe.SliceData(w[4].DoubleData)))
+	a := got.Graph.Node[0].Attribute[0]
+	within("s", unsafe.Pointer(unsafe.SliceData(a.S)))
+	within("strings", unsafe.Pointer(unsafe.SliceData(a.Strings[2])))
+	for _, model := range []*ModelProto{got, Clone(got)} {
+		for i, p := range model.Graph.Initializer {
+			if err := CheckData(p, ""); err != nil {
+				t.Error(err)
+			}
+			have, err := Decode(p, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := Decode(m.Graph.Initializer[i], "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(have, want) {
+				t.Errorf("%s: other elements", p.GetName())
+			}
+			if !proto.Equal(Unpacked(p), m.Graph.Initializer[i]) {
+				t.Errorf("%s: unpacked it is another tensor", p.GetName())
+			}
+		}
+		if b, err := Marshal(model); err != nil || !bytes.Equal(b, data) {
+			t.Errorf("written to other bytes (%v)", err)
+		}
+	}
+	// One element less than the dimensions tell, and one more.
+	for _, d := range []int64{4999, 5001} {
+		for _, p := range got.Graph.Initializer[1:4] {
+			p.Dims[0] = d
+			if CheckData(p, "") == nil {
+				t.Errorf("%s: 5000 elements pass as %d", p.GetName(), d)
+			}
+			if _, err := Decode(p, ""); err == nil {
+				t.Errorf("%s: 5000 elements are read as %d", p.GetName(), d)
+			}
+		}
+	}
+	// What takes the elements out takes those out that stand in the file.
+	for _, p := range got.Graph.Initializer {
+		p.dropElements()
+		if field, err := payloadField(p); field != "" || err != nil || proto.Size(p) > 100 {
+			t.Errorf("%s still has %s (%v)", p.GetName(), field, err)
+		}
+	}
+}
+
+// What is not written in the shortest way is decoded, so that it is written in it.
+func TestListsThatDoNotStayInPlace(t *testing.T) {
+	lowPayload(t, 1)
+	list := func(num protowire.Number, b ...byte) []byte { return append([]byte{8, 8}, tag(7, tag(5, tag(num, b)))...) }
+	minus := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}
+	for name, c := range map[string]struct {
+		data        []byte
+		stays, read bool
+	}{
+		"short":                    {list(7, 1, 0x80, 1, 3), true, true},
+		"a zero in two bytes":      {list(7, 1, 0x80, 0), false, true},
+		"cut":                      {list(7, 1, 0x80), false, false},
+		"past 64 bits":             {list(7, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02), false, false},
+		"eleven bytes":             {list(11, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1), false, false},
+		"-1 as int32":              {list(5, minus...), true, true},
+		"-1 as int32 in 5 bytes":   {list(5, 0xff, 0xff, 0xff, 0xff, 0x0f), false, true},
+		"2^31 as int32":            {list(5, 0x80, 0x80, 0x80, 0x80, 0x08), false, true},
+		"2^31-1 as int32":          {list(5, 0xff, 0xff, 0xff, 0xff, 0x07), true, true},
+		"nothing":                  {list(7), false, true},
+		"floats, a byte too many":  {list(4, 1, 2, 3, 4, 5), false, false},
+		"doubles, a byte too many": {list(10, 1, 2, 3, 4, 5, 6, 7, 8, 9), false, false},
+	} {
+		if got := sameAsOfficial(t, c.data); got != c.read {
+			t.Errorf("%s: read: %v", name, got)
+			continue
+		}
+		if m, err := decodeInPlace(c.data); err == nil && hasLeft(m.Graph.Initializer[0]) != c.stays {
+			t.Errorf("%s: stays: %v", name, !c.stays)
+		}
+	}
+	// In pieces, and in a tensor that comes twice.
+	for name, data := range map[string][]byte{
+		"twice":                      append([]byte{8, 8}, tag(7, tag(5, tag(7, []byte{1, 2}), tag(7, []byte{3})))...),
+		"first empty":                append([]byte{8, 8}, tag(7, tag(5, tag(7), tag(7, []byte{3})))...),
+		"packed, then not":           append([]byte{8, 8}, tag(7, tag(5, tag(7, []byte{1, 2}), []byte{7 << 3, 3}))...),
+		"not packed, then packed":    append([]byte{8, 8}, tag(7, tag(5, []byte{7 << 3, 3}, tag(7, []byte{1, 2})))...),
+		"two fields":                 append([]byte{8, 8}, tag(7, tag(5, tag(7, []byte{1, 2}), tag(5, []byte{3})))...),
+		"unknown before":             append([]byte{8, 8}, tag(7, tag(5, unknown, tag(7, []byte{1, 2})))...),
+		"unknown behind":             append([]byte{8, 8}, tag(7, tag(5, tag(7, []byte{1, 2}), unknown))...),
+		"attribute t twice":          append([]byte{8, 8}, tag(7, tag(1, tag(5, tag(5, tag(7, []byte{1, 2})), tag(5, tag(7, []byte{3})))))...),
+		"attribute t, then unpacked": append([]byte{8, 8}, tag(7, tag(1, tag(5, tag(5, tag(7, []byte{1, 2})), tag(5, []byte{7 << 3, 3}))))...),
+		"indices twice":              append([]byte{8, 8}, tag(7, tag(15, tag(2, tag(7, []byte{1, 2})), tag(2, tag(7, []byte{3}))))...),
+		"indices twice, in pieces":   append([]byte{8, 8}, tag(7, tag(1, tag(5, tag(22, tag(2, tag(7, []byte{1, 2}))), tag(22, tag(2, tag(7, []byte{3}))))))...),
+	} {
+		for _, size := range []int{0, 1, 2, 3, 4, 6, 8, 10} { // of some pieces are large, and of others not
+			lowPayload(t, size)
+			if !sameAsOfficial(t, data) {
+				t.Errorf("%s: refused", name)
+			}
+		}
+	}
+}
+
+func TestCountVarints(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	for n := range 300 {
+		var b []byte
+		for range n {
+			b = protowire.AppendVarint(b, rng.Uint64()>>rng.IntN(64))
+		}
+		if got := countVarints(b); got != n {
+			t.Fatalf("%d for %d", got, n)
+		}
 	}
 }
 

@@ -157,10 +157,16 @@ func (e *encoder) node(n *NodeProto) {
 }
 
 func (e *encoder) attribute(a *AttributeProto) {
-	e.plain(&AttributeProto{Name: a.Name, F: a.F, I: a.I, S: a.S})
+	e.plain(&AttributeProto{Name: a.Name, F: a.F, I: a.I})
+	if a.S != nil {
+		e.bytes(4, a.S)
+	}
 	single(e, 5, a.T, largeTensor, e.tensor, func(t *TensorProto) proto.Message { return &AttributeProto{T: t} })
 	single(e, 6, a.G, largeGraph, e.graph, func(g *GraphProto) proto.Message { return &AttributeProto{G: g} })
-	e.plain(&AttributeProto{Floats: a.Floats, Ints: a.Ints, Strings: a.Strings})
+	e.plain(&AttributeProto{Floats: a.Floats, Ints: a.Ints})
+	for _, s := range a.Strings {
+		e.bytes(9, s)
+	}
 	list(e, 10, a.Tensors, largeTensor, e.tensor, func(t []*TensorProto) proto.Message { return &AttributeProto{Tensors: t} })
 	list(e, 11, a.Graphs, largeGraph, e.graph, func(g []*GraphProto) proto.Message { return &AttributeProto{Graphs: g} })
 	e.plain(&AttributeProto{DocString: a.DocString, Tp: a.Tp, TypeProtos: a.TypeProtos, Type: a.Type, RefAttrName: a.RefAttrName})
@@ -182,10 +188,12 @@ func (e *encoder) tensor(t *TensorProto) {
 	} else {
 		e.plain(&TensorProto{FloatData: t.FloatData})
 	}
+	e.left(5, t)
 	e.plain(&TensorProto{Int32Data: t.Int32Data})
 	for _, s := range t.StringData {
 		e.bytes(6, s)
 	}
+	e.left(7, t)
 	e.plain(&TensorProto{Int64Data: t.Int64Data, Name: t.Name})
 	if t.RawData != nil {
 		e.bytes(9, t.RawData)
@@ -195,8 +203,16 @@ func (e *encoder) tensor(t *TensorProto) {
 	} else {
 		e.plain(&TensorProto{DoubleData: t.DoubleData})
 	}
+	e.left(11, t)
 	e.plain(&TensorProto{Uint64Data: t.Uint64Data, DocString: t.DocString, ExternalData: t.ExternalData, DataLocation: t.DataLocation, MetadataProps: t.MetadataProps,
-		unknownFields: t.unknownFields})
+		unknownFields: t.trulyUnknown()})
+}
+
+// left writes a list of integers that Open left in the file, at the place where it stood.
+func (e *encoder) left(num protowire.Number, t *TensorProto) {
+	if v := t.left(num); v != nil {
+		e.bytes(num, v)
+	}
 }
 
 // asWritten returns the bytes of a list of floating-point numbers of so many bytes each: on little-endian machines they stand in memory as protobuf
@@ -214,7 +230,7 @@ func largeTensor(t *TensorProto) bool {
 	if t == nil {
 		return false
 	}
-	if len(t.RawData) >= largePayload || 4*len(t.FloatData) >= largePayload || 8*len(t.DoubleData) >= largePayload {
+	if hasLeft(t) || len(t.RawData) >= largePayload || 4*len(t.FloatData) >= largePayload || 8*len(t.DoubleData) >= largePayload {
 		return true
 	}
 	for _, s := range t.StringData {
@@ -233,7 +249,12 @@ func largeAttribute(a *AttributeProto) bool {
 	if a == nil {
 		return false
 	}
-	return largeTensor(a.T) || largeSparse(a.SparseTensor) || largeGraph(a.G) || anyOf(a.Tensors, largeTensor) || anyOf(a.Graphs, largeGraph) ||
+	for _, s := range a.Strings {
+		if len(s) >= largePayload {
+			return true
+		}
+	}
+	return len(a.S) >= largePayload || largeTensor(a.T) || largeSparse(a.SparseTensor) || largeGraph(a.G) || anyOf(a.Tensors, largeTensor) || anyOf(a.Graphs, largeGraph) ||
 		anyOf(a.SparseTensors, largeSparse)
 }
 

@@ -1,8 +1,10 @@
 package onnxpb
 
 import (
+	"errors"
 	"io"
 	"os"
+	"runtime/debug"
 )
 
 // outFile is a file that is being written.
@@ -39,98 +41,130 @@ func (stdFiles) rename(from, to string) error { return os.Rename(from, to) }
 func (stdFiles) remove(name string) error { return os.Remove(name) }
 
 const (
-	// writeBuffer is how much of small pieces is put together for one write.
-	writeBuffer = 256 << 10
-	// writeChunk is how much of a map goes into one write.
-	writeChunk = 4 << 20
-	// aheadFrom is the size from which it is worth a call to have pages brought in at once.
-	aheadFrom = 128 << 10
-	// directFrom is the size from which a piece is written by itself.
-	directFrom = 32 << 10
+	// writeBuffer is how much goes into one write.
+	writeBuffer = 512 << 10
+	// window is how much of a map is in this process's memory at a time while it is written.
+	window = 8 << 20
+	// nearby is how far apart two payloads of a map may lie that are brought in together.
+	nearby = 64 << 10
 )
 
 // writeTo writes the pieces in order.
 func (e encoded) writeTo(w outFile) error {
-	buf := make([]byte, 0, min(e.buffered(), writeBuffer))
-	flush := func() error {
-		_, err := w.Write(buf)
-		buf = buf[:0]
-		return err
-	}
-	x := &pieceWriter{w: w}
-	for _, p := range e.pieces {
-		if len(p) < directFrom {
-			if len(p) >= largePayload {
-				x.touch(len(p))
-			}
-			if len(buf)+len(p) > cap(buf) {
-				if err := flush(); err != nil {
-					return err
-				}
-			}
-			buf = append(buf, p...)
-			continue
-		}
-		if len(buf) > 0 {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-		if err := x.write(p); err != nil {
+	x := newPieceWriter(w, e.size)
+	for i, p := range e.pieces {
+		if err := x.write(p, e.pieces[i+1:]); err != nil {
 			return err
 		}
 	}
-	if len(buf) > 0 {
-		return flush()
-	}
-	return nil
+	return x.close()
 }
 
-// buffered counts the bytes of pieces that are not written by themselves.
-func (e encoded) buffered() int {
-	n := 0
-	for _, p := range e.pieces {
-		if len(p) < directFrom {
-			n += len(p)
-		}
-	}
-	return n
-}
-
-// writePiece writes one large piece.
-func writePiece(w outFile, p []byte) error { return (&pieceWriter{w: w}).write(p) }
-
-// pieceWriter writes large pieces. One that lies in a mapped file goes from there straight into the other file. Where the system can fetch pages of a map ahead,
-// that takes no longer than to copy the file within the kernel, whose copies (copy_file_range) are slower where the bytes move by less than a page.
+// pieceWriter writes pieces one after the other. All of them go through one buffer, those of mapped files too: the kernel takes twice as long to copy bytes from
+// one page to another where they move by less than a line of the cache (and after an edit they do, with write from the map as with copy_file_range) as this process
+// takes to move them into a buffer that lies as the file does, from where the kernel copies at full speed.
 type pieceWriter struct {
-	w       outFile
-	touched int // bytes of maps that are in this process's memory, at most
+	w   outFile
+	buf []byte
+
+	m        *mapping // what is being read
+	from, to int64    // the window of it
 }
 
-// touch counts bytes of a map that were read, with what comes along with them, and gives the memory back when it is much.
-func (x *pieceWriter) touch(n int) {
-	if x.touched += max(n, aroundTouch); x.touched >= letGoEvery*aroundTouch {
-		letGoOfPages()
-		x.touched = 0
+// newPieceWriter makes the writer of so many bytes.
+func newPieceWriter(w outFile, size int64) *pieceWriter {
+	return &pieceWriter{w: w, buf: make([]byte, 0, min(max(size, 4<<10), writeBuffer))} // Go puts what is so large at the beginning of a page
+}
+
+// close writes what is left. The writer may be used on afterwards.
+func (x *pieceWriter) close() error {
+	x.leave()
+	return x.flush()
+}
+
+func (x *pieceWriter) flush() error {
+	if len(x.buf) == 0 {
+		return nil
 	}
+	_, err := x.w.Write(x.buf)
+	x.buf = x.buf[:0]
+	return err
 }
 
-func (x *pieceWriter) write(p []byte) error {
-	m, at := mappedAt(p)
-	if m == nil {
-		_, err := x.w.Write(p)
-		return err
+// write writes a piece; those after it say how much of a map is worth bringing in.
+func (x *pieceWriter) write(p []byte, after [][]byte) error {
+	m, at := (*mapping)(nil), int64(0)
+	if len(p) >= largePayload {
+		m, at = mappedAt(p)
 	}
 	for len(p) > 0 {
-		chunk := p[:min(len(p), writeChunk)]
-		if len(chunk) >= aheadFrom {
-			adviseSoon(m.pages(at, len(chunk)))
+		if len(x.buf) == cap(x.buf) {
+			if err := x.flush(); err != nil {
+				return err
+			}
 		}
-		if _, err := x.w.Write(chunk); err != nil {
-			return mapError(err)
+		n := min(len(p), cap(x.buf)-len(x.buf))
+		part := x.buf[len(x.buf) : len(x.buf)+n]
+		if m == nil {
+			copy(part, p)
+		} else {
+			if m != x.m || at < x.from || at >= x.to {
+				if err := x.enter(m, at, at+int64(len(p)), after); err != nil {
+					return err
+				}
+			}
+			n = min(n, int(x.to-at))
+			if err := copyMapped(part[:n], p); err != nil {
+				return err
+			}
+			at += int64(n)
 		}
-		x.touch(len(chunk))
-		p, at = p[len(chunk):], at+int64(len(chunk))
+		x.buf, p = x.buf[:len(x.buf)+n], p[n:]
 	}
 	return nil
 }
+
+// enter brings in the next window of a map: from an offset to the end of the piece that is there, and of those behind it that lie near enough.
+func (x *pieceWriter) enter(m *mapping, from, to int64, after [][]byte) error {
+	x.leave()
+	for _, p := range after {
+		if to-from >= window {
+			break
+		}
+		if len(p) < largePayload {
+			continue
+		}
+		other, at := mappedAt(p)
+		if other != m || at < from || at > to+nearby {
+			break
+		}
+		to = max(to, at+int64(len(p)))
+	}
+	x.m, x.from, x.to = m, from, min(to, from+window)
+	return adviseSoon(m.pages(x.from, int(x.to-x.from)))
+}
+
+// leave gives back the memory that the window took.
+func (x *pieceWriter) leave() {
+	if x.m != nil {
+		adviseAway(x.m.pages(x.from, int(x.to-x.from)))
+		x.m = nil
+	}
+}
+
+// copyMapped copies from a map. To read where the file has been cut short is an error, not the end of the process.
+func copyMapped(dst, src []byte) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			if fault, ok := r.(interface{ Addr() uintptr }); !ok || fault.Addr() == 0 {
+				panic(r)
+			}
+			err = errCutShort
+		}
+	}()
+	copy(dst, src)
+	return nil
+}
+
+var errCutShort = errors.New("the file that the model was opened from was cut short meanwhile")

@@ -53,6 +53,9 @@ func (w tensorWalk) nodes(nodes []*NodeProto) {
 
 func (w tensorWalk) attributes(attrs []*AttributeProto) {
 	for _, a := range attrs {
+		if a == nil {
+			continue
+		}
 		if a.T != nil {
 			w.fn(a.T)
 		}
@@ -75,10 +78,10 @@ func (w tensorWalk) attributes(attrs []*AttributeProto) {
 }
 
 func (w tensorWalk) sparse(s *SparseTensorProto) {
-	if s.Values != nil {
-		w.fn(s.Values)
+	if v := s.GetValues(); v != nil {
+		w.fn(v)
 	}
-	if s.Indices != nil {
-		w.fn(s.Indices)
+	if v := s.GetIndices(); v != nil {
+		w.fn(v)
 	}
 }

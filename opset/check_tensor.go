@@ -77,12 +77,12 @@ func (c *checker) sparse(at *place, s *onnxpb.SparseTensorProto, name string) {
 
 // sparseIndices checks that indices, whose shape is right, ascend and lie inside of the dense shape of so many elements.
 func (c *checker) sparseIndices(at *place, name string, indices *onnxpb.TensorProto, dims []int64, size int64) {
-	raw := indices.GetRawData()
+	raw, list := indices.GetRawData(), onnxpb.Unpacked(indices).GetInt64Data()
 	index := func(i int64) int64 {
 		if raw != nil {
 			return int64(binary.LittleEndian.Uint64(raw[8*i:]))
 		}
-		return indices.GetInt64Data()[i]
+		return list[i]
 	}
 	previous := int64(-1)
 	for i := range indices.GetDims()[0] {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 
@@ -16,6 +17,7 @@ func main() { os.Exit(realMain()) }
 
 // realMain is main with the exit code as its result, so that command tests can call it.
 func realMain() int {
+	collectLater()
 	interrupts := make(chan os.Signal, 1)
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		if !signal.Ignored(s) { // as nohup has it, and a shell for what it runs behind
@@ -31,6 +33,17 @@ func realMain() int {
 		os.Exit(130)
 	}()
 	return run(os.Args, os.Stdout, os.Stderr)
+}
+
+// collectLater has the first garbage collection at 16 MiB, and all that follow when they are due: of most models no more than that is ever in memory, and to
+// collect it takes a good part of what the command itself does.
+func collectLater() {
+	if os.Getenv("GOGC") != "" {
+		return // somebody knows better
+	}
+	usual := debug.SetGCPercent(400)
+	first := new([16]byte)
+	runtime.SetFinalizer(first, func(*[16]byte) { debug.SetGCPercent(usual) })
 }
 
 // run runs a command line and returns its exit code.

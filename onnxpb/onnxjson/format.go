@@ -110,6 +110,9 @@ func (f *formatter) fieldsOf(d protoreflect.MessageDescriptor) []field {
 }
 
 func (f *formatter) message(r protoreflect.Message) {
+	if t, ok := r.Interface().(*onnxpb.TensorProto); ok {
+		r = onnxpb.Unpacked(t).ProtoReflect()
+	}
 	if len(r.GetUnknown()) > 0 {
 		f.lose("unknown fields of " + string(r.Descriptor().Name()))
 	}

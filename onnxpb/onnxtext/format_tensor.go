@@ -140,6 +140,7 @@ func (p *printer) tensor(t *onnxpb.TensorProto, initializer bool) {
 	if p.err != nil {
 		return
 	}
+	t = onnxpb.Unpacked(t)
 	p.note(t)
 	p.elem(t.GetDataType())
 	p.numbers(t.GetDims())
