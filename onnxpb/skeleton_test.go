@@ -249,7 +249,9 @@ func TestLargeListsStayInPlace(t *testing.T) {
 // What is not written in the shortest way is decoded, so that it is written in it.
 func TestListsThatDoNotStayInPlace(t *testing.T) {
 	lowPayload(t, 1)
-	list := func(num protowire.Number, b ...byte) []byte { return append([]byte{8, 8}, tag(7, tag(5, tag(num, b)))...) }
+	list := func(num protowire.Number, b ...byte) []byte {
+		return append([]byte{8, 8}, tag(7, tag(5, tag(num, b)))...)
+	}
 	minus := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}
 	for name, c := range map[string]struct {
 		data        []byte
