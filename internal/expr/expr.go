@@ -43,7 +43,12 @@ type Expr struct {
 func Int(n int64) Expr { return Expr{known: true, c: n} }
 
 // Sym returns a symbol: a dimension, at least 1. Without a name it is unknown.
-func Sym(name string) Expr {
+func Sym(name string) Expr { return symbol(name, 1) }
+
+// Count returns a symbol that may be 0 as well: how many elements some data has that nobody has seen. Its name is not one that Sym is given.
+func Count(name string) Expr { return symbol(name, 0) }
+
+func symbol(name string, least int64) Expr {
 	if name == "" {
 		return Expr{}
 	}
@@ -52,7 +57,7 @@ func Sym(name string) Expr {
 		factors [1]factor
 		terms   [1]term
 	}{}
-	s.atom = atom{op: opSym, name: name, key: quoteName(name), span: span{1, noHi}, size: 1}
+	s.atom = atom{op: opSym, name: name, key: quoteName(name), span: span{least, noHi}, size: 1}
 	s.factors[0] = factor{&s.atom, 1}
 	s.terms[0] = term{1, s.factors[:]}
 	return Expr{known: true, terms: s.terms[:]}

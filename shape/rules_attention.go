@@ -1,0 +1,3 @@
+package shape
+
+func attentionRules() ruleSet { return ruleSet{} }

@@ -1,0 +1,3 @@
+package shape
+
+func controlRules() ruleSet { return ruleSet{} }

@@ -1,0 +1,3 @@
+package shape
+
+func convolutionRules() ruleSet { return ruleSet{} }

@@ -1,0 +1,3 @@
+package shape
+
+func creationRules() ruleSet { return ruleSet{} }

@@ -1,0 +1,3 @@
+package shape
+
+func imageRules() ruleSet { return ruleSet{} }

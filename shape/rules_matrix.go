@@ -1,0 +1,3 @@
+package shape
+
+func matrixRules() ruleSet { return ruleSet{} }

@@ -1,0 +1,3 @@
+package shape
+
+func microsoftRules() ruleSet { return ruleSet{} }

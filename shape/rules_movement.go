@@ -1,0 +1,3 @@
+package shape
+
+func movementRules() ruleSet { return ruleSet{} }

@@ -1,0 +1,3 @@
+package shape
+
+func normalizationRules() ruleSet { return ruleSet{} }

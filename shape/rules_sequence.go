@@ -1,0 +1,3 @@
+package shape
+
+func sequenceRules() ruleSet { return ruleSet{} }

@@ -1,0 +1,3 @@
+package shape
+
+func textRules() ruleSet { return ruleSet{} }
