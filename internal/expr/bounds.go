@@ -195,6 +195,9 @@ func (a Expr) fromEnds() span {
 	if len(a.terms) < 2 || degree(a.terms[0].mono) < 2 {
 		return anything // the interval says as much
 	}
+	if len(a.terms) > 16 || degree(a.terms[0].mono) > 8 {
+		return anything // too much work: shapes are smaller
+	}
 	sum := Int(a.c)
 	for _, t := range a.terms {
 		prod := Int(t.coef)
