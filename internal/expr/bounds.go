@@ -130,7 +130,7 @@ func divBounds(a, b int64) int64 {
 func (x *atom) reach() span {
 	switch x.op {
 	case opFloor, opTrunc:
-		return quotientSpan(x.op, x.args[0].bounds(), x.args[1].bounds())
+		return quotientSpan(x.args[0].bounds(), x.args[1].bounds())
 	case opMin, opMax:
 		s := x.args[0].bounds()
 		for _, a := range x.args[1:] {
@@ -146,7 +146,8 @@ func (x *atom) reach() span {
 	return x.span
 }
 
-func quotientSpan(o op, p, q span) span {
+// quotientSpan bounds floor(p/q), and trunc(p/q) where p has either sign: an atom has, since a trunc of one sign is a floor.
+func quotientSpan(p, q span) span {
 	if !q.positive() { // a divisor of either sign, not 0: the quotient is no further from 0 than p
 		m := p.magnitude()
 		if m == noHi {
@@ -160,9 +161,6 @@ func quotientSpan(o op, p, q span) span {
 	}
 	if p.hi < 0 {
 		hi = divBounds(p.hi, q.hi)
-	}
-	if o == opTrunc && hi < 0 {
-		hi = 0
 	}
 	return newSpan(lo, hi)
 }
@@ -194,6 +192,9 @@ func (a Expr) interval() span {
 func (a Expr) fromEnds() span {
 	if len(a.terms) < 2 || degree(a.terms[0].mono) < 2 {
 		return anything // the interval says as much
+	}
+	if len(a.terms) > 16 || degree(a.terms[0].mono) > 8 {
+		return anything // too much work: shapes are smaller
 	}
 	sum := Int(a.c)
 	for _, t := range a.terms {

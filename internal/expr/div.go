@@ -294,7 +294,7 @@ func cancelFloor(a, b Expr) (Expr, Expr, bool) {
 	return both(a.Add(Int(c*g-a.c)), b, Int(g))
 }
 
-// join makes one floor of two: floor((floor(x/d)+y)/b) is floor((x+d*y)/(d*b)) for d > 0 and b > 0. There must be one floor in the numerator, as itself.
+// join makes one floor of two: floor((floor(x/d)+y)/b) is floor((x+d*y)/(d*b)) for b > 0. There must be one floor in the numerator, as itself.
 func join(a, b Expr) (Expr, Expr, bool) {
 	var inner *atom
 	for _, t := range a.terms {
@@ -308,7 +308,7 @@ func join(a, b Expr) (Expr, Expr, bool) {
 			inner = f.atom
 		}
 	}
-	if inner == nil || !inner.args[1].AtLeast(1) {
+	if inner == nil {
 		return Expr{}, Expr{}, false
 	}
 	x, d := inner.args[0], inner.args[1]

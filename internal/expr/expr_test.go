@@ -56,6 +56,9 @@ func TestNormalForm(t *testing.T) {
 		"floor((2*N+1)/4)":                 "floor(N/2)",
 		"floor((4*N+3)/2)":                 "2*N+1",
 		"floor((5*N-7)/3)":                 "N+floor((2*N+2)/3)-3",
+		"floor((2*N+1)/(2*M-2*K))":         "floor((-2*N-1)/(2*K-2*M))", // of a divisor of either sign only what both have in common cancels
+		"floor(floor(N/(K-M))/2)":          "floor(N/(2*K-2*M))",
+		"floor(floor(N/2)/(K-M))":          "floor(floor(N/2)/(K-M))",
 		"ceil(H/2)":                        "floor((H+1)/2)",
 		"-(-H//2)":                         "floor((H+1)/2)",
 		"ceil(H/S)":                        "floor((H-1)/S)+1",

@@ -12,6 +12,9 @@ import (
 // maxNesting bounds parentheses, calls and signs inside each other. What String writes stays below it.
 const maxNesting = 200
 
+// maxPower bounds the work of one **. Numbers have powers beyond MaxDegree.
+const maxPower = 64
+
 // Parse reads an expression: what String writes, and the notation of exporters beside it.
 //
 //   - numbers, names (a letter or _, then letters, digits, _ and .), names in double quotes, ? for the unknown one, parentheses;
@@ -200,10 +203,10 @@ func (p *parser) signed() (fraction, error) {
 		return f, err
 	}
 	p.peek()
-	at, digits := p.at, p.digits()
-	n, err := strconv.Atoi(digits)
-	if err != nil || n > MaxDegree {
-		return f, p.errorf(at, "a power is a number from 0 to %d", MaxDegree)
+	at := p.at
+	n, err := strconv.Atoi(p.digits())
+	if err != nil || n > maxPower {
+		return f, p.errorf(at, "a power is a number from 0 to %d", maxPower)
 	}
 	if p.take("**") {
 		return f, p.errorf(p.at, "a power of a power needs parentheses")
