@@ -102,6 +102,10 @@ func setDim(p *onnxpb.TensorShapeProto_Dimension, d Dim) {
 		onnxpb.Number(n).Set(p)
 		return
 	}
+	if name, ok := d.Symbol(); ok { // as it is, whatever characters it has
+		onnxpb.Symbol(name).Set(p)
+		return
+	}
 	onnxpb.Symbol(d.String()).Set(p)
 }
 

@@ -176,6 +176,9 @@ func formatDim(d Dim) string {
 	if !named(d) {
 		return "?"
 	}
+	if name, ok := d.Symbol(); ok {
+		return name
+	}
 	return d.String()
 }
 
