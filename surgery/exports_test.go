@@ -2,6 +2,7 @@ package surgery_test
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,7 +29,11 @@ func TestSetBatchOnExports(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = surgery.SetBatch(f.Model, onnxpb.Symbol("N"))
+			axes := map[string]int{}
+			for i, axis := range n.InputAxes {
+				axes[fmt.Sprintf("in%d", i)] = axis
+			}
+			report, err := surgery.SetBatchOf(f.Model, onnxpb.Symbol("N"), surgery.BatchOptions{Axes: axes})
 			why := notFreed[n.Name]
 			if why == "" {
 				why = notFreed[name]
@@ -44,6 +49,11 @@ func TestSetBatchOnExports(t *testing.T) {
 					t.Errorf("%s: %v", name, err)
 				}
 			default:
+				for i, axis := range n.OutputAxes {
+					if got, ok := report.Axes[fmt.Sprintf("out%d", i)]; !ok || got != axis {
+						t.Errorf("%s: the batch of out%d is said to lie in axis %d, and lies in axis %d", name, i, got, axis)
+					}
+				}
 				sameAsPyTorch(t, e, n, name, f.Model)
 			}
 			f.Close()
