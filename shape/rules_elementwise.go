@@ -110,7 +110,7 @@ func unaryRule(ints func(onnxpb.TensorProto_DataType, Dim) Dim, floats func(floa
 		t := c.outElem(0)
 		if list, ok := c.floats(0); ok && isFloating(t) {
 			if floats != nil {
-				c.setRounded(0, len(list), func(i int) float64 { return floats(list[i]) })
+				c.setRounded(0, len(list), func(i int) (float64, bool) { return floats(list[i]), true })
 			}
 			return
 		}

@@ -65,10 +65,10 @@ func (c *call) cast(to onnxpb.TensorProto_DataType) {
 	floats, constant := c.floats(0)
 	switch {
 	case isFloating(to) && constant:
-		c.setRounded(0, len(floats), func(i int) float64 { return floats[i] })
+		c.setRounded(0, len(floats), func(i int) (float64, bool) { return floats[i], true })
 	case isFloating(to) && whole:
 		if n, ok := constants(ints); ok {
-			c.setRounded(0, len(n), func(i int) float64 { return float64(n[i]) })
+			c.setRounded(0, len(n), func(i int) (float64, bool) { return float64(n[i]), true })
 			return
 		}
 		c.setInts(0, dims, castInts(to, ints))

@@ -112,28 +112,26 @@ func (c *call) follow(dims []Dim, ints func(t onnxpb.TensorProto_DataType, a, b 
 		constant = constant && v.Floats != nil
 	}
 	g, ok := c.grid(dims)
-	if !ok || len(g) == 0 {
+	if !ok || len(g) == 0 || truth && len(g) != 2 {
 		return
 	}
 	n := len(g[0].at)
-	if constant {
-		element := func(i int) float64 {
-			x := g[0].v.Floats[g[0].at[i]]
+	if constant && !truth {
+		c.setRounded(0, n, func(i int) (float64, bool) {
+			x, ok := g[0].v.Floats[g[0].at[i]], true
 			for _, o := range g[1:] {
-				x = floats(x, o.v.Floats[o.at[i]])
-				if !truth {
-					x = rounded(t, x)
+				if ok {
+					x, ok = rounded(t, floats(x, o.v.Floats[o.at[i]]))
 				}
 			}
-			return x
-		}
-		if !truth {
-			c.setRounded(0, n, element)
-			return
-		}
+			return x, ok
+		})
+		return
+	}
+	if constant {
 		out := make([]Dim, n)
 		for i := range out {
-			out[i] = boolean(element(i) != 0)
+			out[i] = boolean(floats(g[0].v.Floats[g[0].at[i]], g[1].v.Floats[g[1].at[i]]) != 0)
 		}
 		c.setInts(0, dims, out)
 		return
@@ -164,36 +162,37 @@ func (c *call) setWhole(i int, dims, ints []Dim) {
 	}
 }
 
-// setRounded gives an output that is set already n elements, rounded as its type rounds.
-func (c *call) setRounded(i, n int, element func(i int) float64) {
+// setRounded gives an output that is set already n elements, which are rounded as its type rounds, where all are known.
+func (c *call) setRounded(i, n int, element func(i int) (float64, bool)) {
 	if n > maxElements {
 		return
 	}
 	t := c.outElem(i)
 	list := make([]float64, n)
 	for k := range list {
-		x := element(k)
-		list[k] = rounded(t, x)
-		if math.IsNaN(list[k]) && !math.IsNaN(x) {
+		x, ok := element(k)
+		if ok {
+			x, ok = rounded(t, x)
+		}
+		if !ok {
 			return
 		}
+		list[k] = x
 	}
 	c.setFloats(i, list)
 }
 
-// rounded returns a number as a type of floating-point numbers holds it; NaN where that is not known. Runtimes compute with the short types in different ways: of
+// rounded returns a number as a type of floating-point numbers holds it; false where that is not known. Runtimes compute with the short types in different ways: of
 // them only what is exact in any case is known.
-func rounded(t onnxpb.TensorProto_DataType, x float64) float64 {
+func rounded(t onnxpb.TensorProto_DataType, x float64) (float64, bool) {
 	switch t {
 	case onnxpb.TensorProto_DOUBLE:
-		return x
+		return x, true
 	case onnxpb.TensorProto_FLOAT:
-		return float64(float32(x))
+		return float64(float32(x)), true
 	}
-	if _, high, ok := intRange(t); ok && x == math.Trunc(x) && math.Abs(x) <= float64(high) {
-		return x
-	}
-	return math.NaN()
+	_, high, ok := intRange(t)
+	return x, ok && x == math.Trunc(x) && math.Abs(x) <= float64(high)
 }
 
 // intRange returns the least and the greatest whole number of a type such that it has all between; of the unsigned 64 bits only those are followed that an

@@ -36,7 +36,10 @@ func (c *call) channels(from, to int) Dim {
 		case len(d) != 1:
 			c.fault("input %d has the shape %s, and has to have one axis, for the channels", i, formatDims(d))
 		default:
-			n = c.unify(n, d[0], "the channels of the inputs")
+			had := n
+			if n = c.unify(n, d[0], "the channels of the inputs"); provenUnequal(had, d[0]) {
+				return n // told once
+			}
 		}
 	}
 	return n
