@@ -143,11 +143,11 @@ func dropoutRule(c *call) {
 
 // bernoulliRule gives numbers of the type that is asked for, or else that of the input.
 func bernoulliRule(c *call) {
-	elem := c.elemOf(0)
-	if c.attr("dtype") != nil {
-		elem = onnxpb.TensorProto_DataType(c.attrInt("dtype", 0))
+	if c.attr("dtype") == nil {
+		c.setElem(0, c.elemOf(0))
+	} else if elem, ok := c.attrElem("dtype", 0); ok {
+		c.setElem(0, elem)
 	}
-	c.setElem(0, elem)
 	if dims, ok := c.dims(0); ok {
 		c.setDims(0, dims)
 	}

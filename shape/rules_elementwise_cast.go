@@ -43,12 +43,21 @@ func (c *call) target() (onnxpb.TensorProto_DataType, bool) {
 	if a == nil {
 		return 0, false
 	}
-	n := a.GetI()
-	if len(a.GetS()) > 0 {
-		n = int64(onnxpb.TensorProto_DataType_value[strings.ToUpper(string(a.GetS()))])
+	if name := string(a.GetS()); name != "" {
+		n := onnxpb.TensorProto_DataType_value[strings.ToUpper(name)]
+		if n == 0 {
+			c.fault("there is no element type %q", name)
+		}
+		return onnxpb.TensorProto_DataType(n), n != 0
 	}
+	return c.attrElem("to", 0)
+}
+
+// attrElem returns an attribute that is an element type; false, and a fault, where there is none of that number.
+func (c *call) attrElem(name string, def onnxpb.TensorProto_DataType) (onnxpb.TensorProto_DataType, bool) {
+	n := c.attrInt(name, int64(def))
 	if _, ok := onnxpb.TensorProto_DataType_name[int32(n)]; n != int64(int32(n)) || n == 0 || !ok {
-		c.fault("there is no element type %d", n)
+		c.fault("%s is %d, and there is no such element type", name, n)
 		return 0, false
 	}
 	return onnxpb.TensorProto_DataType(n), true

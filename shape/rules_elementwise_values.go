@@ -12,9 +12,6 @@ type operand struct {
 	at []int // which of its elements each element of the shape is made of
 }
 
-// known tells whether something is known of the elements.
-func (o operand) known() bool { return o.v.Ints != nil || o.v.Floats != nil }
-
 // int returns what comes to an element of the shape, where it is a whole number.
 func (o operand) int(i int) Dim {
 	switch at := o.at[i]; {

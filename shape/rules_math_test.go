@@ -118,8 +118,8 @@ func TestElementwise(t *testing.T) {
 				d, mask = Dropout(x)
 				n = Not(b)
 				g1 = Sigmoid(x)
-				p = Pow(x, i2)
-				i2 = Cast<to = 6>(x) }`,
+				i2 = Cast<to = 6>(x)
+				p = Pow(x, i2) }`,
 			`a int64[N,3]
 			 k int32[N,3]
 			 nan bool[N,3]
@@ -129,11 +129,13 @@ func TestElementwise(t *testing.T) {
 			 d float32[N,3]
 			 mask bool[N,3]
 			 n bool[M]
-			 g1 float32[N,3]`, ""},
+			 g1 float32[N,3]
+			 p float32[N,3]`, ""},
 		"a type by its name": {5, `g (int32[N] x) => () { a = Cast<to = "FLOAT">(x) }`, "a float32[N]", ""},
-		"no type":            {13, `g (int32[N] x) => () { a = Cast<to = 99>(x) }`, "", "no element type 99"},
+		"no type":            {13, `g (int32[N] x) => () { a = Cast<to = 99>(x) }`, "", "to is 99"},
 		"bits":               {26, `g (float[N] x) => () { a = BitCast<to = 6>(x)  b = BitCast<to = 7>(x) }`, "a int32[N]", "64"},
-		"arithmetic of sizes": {13, `g (float[N,3,H,W] x) => () <int64[1] two = {2}, int64[4] minus = {-1,1,-2,2}, int64 zero = {0}, int64[4] ask = {-1,4,0,2}, float[1] half = {0.5}, float[1] twice = {2}> {
+		"arithmetic of sizes": {13, `g (float[N,3,H,W] x) => () <int64[1] two = {2}, int64[4] minus = {-1,1,-2,2}, int64 zero = {0},
+			int64[4] ask = {-1,4,0,2}, float[1] half = {0.5}, float[1] twice = {2}> {
 				s = Shape(x)
 				add = Add(s, two)
 				sub = Sub(s, minus)
@@ -191,7 +193,8 @@ func TestElementwise(t *testing.T) {
 			 sign int64[4] = [-1 -1 -1 -1]
 			 lim int64[4] = [N 3 H W]
 			 z int64[4] = [? ? ? ?]`, ""},
-		"arithmetic of constants": {18, `g (float[N] x) => () <float[3] f = {0.5, -2.5, 3}, float[2] t = {0.1, 16777216}, float[1] one = {1}, int64[3] i = {7,-7,9}, int64[1] m = {-4}, int8[2] s = {100,-128}, int8[1] u = {100},
+		"arithmetic of constants": {18, `g (float[N] x) => () <float[3] f = {0.5, -2.5, 3}, float[2] t = {0.1, 16777216}, float[1] one = {1},
+			int64[3] i = {7,-7,9}, int64[1] m = {-4}, int8[2] s = {100,-128}, int8[1] u = {100},
 			uint8[2] w = {200, 3}, uint8[1] two = {2}, int64[1] most = {9223372036854775807}, int64[1] ione = {1}, float16[2] hf = {1, 2048}, float16[1] h1 = {1}> {
 				a = Add(t, one)
 				fl = Floor(f)
@@ -213,10 +216,10 @@ func TestElementwise(t *testing.T) {
 				wrap = Add(most, ione)
 				hh = Add(hf, h1)
 				rec = Reciprocal(f)
-				inf = Div(one, zero)
 				zero = Sub(one, one)
+				inf = Div(one, zero)
+				three = Sum(one, one, one)
 				third = Div(one, three)
-				three = Add(one, one, one)
 				mx = Max(f, one) }`,
 			`a float32[2] = [1.100000023841858 1.6777216e+07]
 			 fl float32[3] = [0 -3 3]
@@ -238,6 +241,8 @@ func TestElementwise(t *testing.T) {
 			 wrap int64[1] = [?]
 			 hh float16[2] = []
 			 rec float32[3] = [2 -0.4000000059604645 0.3333333432674408]
+			 inf float32[1] = [+Inf]
+			 third float32[1] = [0.3333333432674408]
 			 mx float32[3] = [1 1 3]`, ""},
 		"elements that are broadcast": {13, `g (float[N,M] x) => () <int64[2,1] col = {1,10}, bool[1,2] k = {1,0}> {
 				s = Shape(x)
@@ -334,13 +339,14 @@ func TestMatrix(t *testing.T) {
 				c = MatMul(v, k)
 				d = MatMul(v, v)
 				e = MatMul(u, k)
-				f = MatMulInteger(i, i2)
-				i2 = Transpose(i) }`,
+				it = Transpose(i)
+				f = MatMulInteger(i, it) }`,
 			`a float32[N,H,T,S]
 			 b float32[N,1,T]
 			 c float32[H,S]
 			 d float32[]
-			 e float32[H,?,S]`, ""},
+			 e float32[H,?,S]
+			 f int32[M,M]`, ""},
 		"quantized": {21, `g (uint8[N,2,4] a, float s, uint8 z, uint8[4,3] b) => () { f = MatMulInteger(a, b)  q = QLinearMatMul(a, s, z, b, s, z, s, z) }`,
 			`f int32[N,2,3]
 			 q uint8[N,2,3]`, ""},
@@ -401,7 +407,8 @@ func TestNormalization(t *testing.T) {
 			`a float32[N,8,H]
 			 m1 float32[8]
 			 v2 float32[8]`, ""},
-		"batch of other channels": {15, `g (float[N,4,H] x, float[8] s, float[8] b, float[8] m, float[8] v) => () { a = BatchNormalization(x, s, b, m, v) }`, "a float32[N,4,H]", "4 and 8"},
+		"batch of other channels": {15, `g (float[N,4,H] x, float[8] s, float[8] b, float[8] m, float[8] v) => () { a = BatchNormalization(x, s, b, m,
+			v) }`, "a float32[N,4,H]", "4 and 8"},
 		"others": {21, `g (float[N,8,H] x, float[8] s, float[8] b, float[H] g1) => () {
 				a = InstanceNormalization(x, s, b)
 				c = GroupNormalization<num_groups = 4>(x, s, b)

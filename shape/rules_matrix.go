@@ -24,14 +24,14 @@ func (c *call) matMul(left, right int) {
 	if !aok || !bok {
 		return
 	}
-	out, ok := c.product(a, b)
+	out, ok := c.matrixProduct(a, b)
 	if ok {
 		c.setDims(0, out)
 	}
 }
 
-// product returns the shape of a matrix product.
-func (c *call) product(a, b []Dim) ([]Dim, bool) {
+// matrixProduct returns the shape of a matrix product.
+func (c *call) matrixProduct(a, b []Dim) ([]Dim, bool) {
 	var tail []Dim
 	inner := a[len(a)-1]
 	if len(a) > 1 {

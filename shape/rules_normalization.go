@@ -113,9 +113,10 @@ func groupNormalizationRule(c *call) {
 
 // layerNormalizationRule keeps the shape; mean and deviation have 1 from the axis on.
 func layerNormalizationRule(c *call) {
-	stash := onnxpb.TensorProto_DataType(c.attrInt("stash_type", int64(onnxpb.TensorProto_FLOAT)))
-	c.setElem(1, stash)
-	c.setElem(2, stash)
+	if stash, ok := c.attrElem("stash_type", onnxpb.TensorProto_FLOAT); ok {
+		c.setElem(1, stash)
+		c.setElem(2, stash)
+	}
 	dims, axis, ok := c.normalized()
 	if !ok {
 		return
