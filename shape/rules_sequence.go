@@ -125,6 +125,11 @@ func sequenceConstruct(c *call) {
 		if v == nil {
 			continue
 		}
+		if v.Kind != Unknown && v.Kind != Tensor {
+			c.fault("input %d is %s, not a tensor", i, article(v))
+			c.set(0, &Value{Kind: Sequence})
+			return
+		}
 		switch t := c.elemOf(i); {
 		case t == onnxpb.TensorProto_UNDEFINED || t == elem:
 		case elem == onnxpb.TensorProto_UNDEFINED:
@@ -144,9 +149,10 @@ func sequenceConstruct(c *call) {
 }
 
 func sequenceEmpty(c *call) {
-	t := onnxpb.TensorProto_DataType(c.attrInt("dtype", int64(onnxpb.TensorProto_FLOAT)))
-	if _, ok := onnxpb.TensorProto_DataType_name[int32(t)]; !ok || t == onnxpb.TensorProto_UNDEFINED {
-		c.fault("dtype %d is not an element type", int64(t))
+	dtype := c.attrInt("dtype", int64(onnxpb.TensorProto_FLOAT))
+	t := onnxpb.TensorProto_DataType(dtype)
+	if _, ok := onnxpb.TensorProto_DataType_name[int32(t)]; !ok || t == onnxpb.TensorProto_UNDEFINED || int64(t) != dtype {
+		c.fault("dtype %d is not an element type", dtype)
 		c.set(0, sequenceOf(nil, expr.Int(0)))
 		return
 	}
@@ -155,6 +161,10 @@ func sequenceEmpty(c *call) {
 
 func sequenceInsert(c *call) {
 	seq, v := c.sequence(0), c.input(1)
+	if v != nil && v.Kind != Unknown && v.Kind != Tensor {
+		c.fault("input 1 is %s, not a tensor", article(v))
+		return
+	}
 	if seq == nil {
 		if t := c.elemOf(1); t != onnxpb.TensorProto_UNDEFINED {
 			c.set(0, sequenceOf(unranked(t), Dim{}))
@@ -359,9 +369,9 @@ func optionalRule(c *call) {
 		}
 		return
 	}
-	of, _, contradiction := refine(v, declared)
-	if contradiction != "" {
-		c.fault("the input is not of the type that is told: %s", contradiction)
+	of, _, wrong := refine(v, declared)
+	if wrong != "" {
+		c.fault("the input is not of the type that is told: %s", wrong)
 	}
 	c.set(0, counted(Optional, of, expr.Int(1)))
 }

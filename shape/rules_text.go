@@ -91,11 +91,12 @@ func tfIdfVectorizer(c *call) {
 	}
 	width := Dim{}
 	if list, _ := c.attrInts("ngram_indexes"); len(list) > 0 {
-		width = expr.Int(slices.Max(list)).Add(expr.Int(1))
-		if !width.AtLeast(1) {
+		last := slices.Max(list)
+		if last < 0 {
 			c.fault("ngram_indexes are all negative")
 			return
 		}
+		width = expr.Int(last).Add(expr.Int(1)) // unknown beyond int64
 	}
 	switch len(dims) {
 	case 1:
