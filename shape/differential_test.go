@@ -408,6 +408,9 @@ func TestPython(t *testing.T) {
 // of all its values.
 func report(t *testing.T, tallies map[string]*tally) {
 	var ops []string
+	if x := tallies[*onlyOperator]; x != nil {
+		t.Logf("%s: %d values agree", *onlyOperator, x.agree)
+	}
 	for op, x := range tallies {
 		if len(x.own)+x.inherits > 0 && (*onlyOperator == "" || *onlyOperator == op) {
 			ops = append(ops, op)

@@ -75,15 +75,18 @@ func TestSequenceRules(t *testing.T) {
 		{"", "", "s = SequenceEmpty <dtype = 7> ()", "s: seq(int64[...]) = [0]"},
 		{"", "", "s = SequenceEmpty <dtype = 4294967303> ()", "fault: not an element type"},
 		// What is put into an empty sequence is all that it holds.
-		{"", three, "e = SequenceEmpty ()\ns = SequenceInsert (e, a)\nr = SequenceInsert (s, c)\nd = SequenceErase (r)", "s: seq(float32[N,3]) = [1];r: seq(float32[?,3]) = [2];d: seq(float32[?,3]) = [1]"},
-		{"", "seq(float[N,3]) s, float[N,3] a", "r = SequenceInsert (s, a)\nd = SequenceErase (s)\nl = SequenceLength (r)", "r: seq(float32[N,3]);d: seq(float32[N,3]);l: int64[]"},
+		{"", three, "e = SequenceEmpty ()\ns = SequenceInsert (e, a)\nr = SequenceInsert (s, c)\nd = SequenceErase (r)",
+			"s: seq(float32[N,3]) = [1];r: seq(float32[?,3]) = [2];d: seq(float32[?,3]) = [1]"},
+		{"", "seq(float[N,3]) s, float[N,3] a", "r = SequenceInsert (s, a)\nd = SequenceErase (s)\nl = SequenceLength (r)",
+			"r: seq(float32[N,3]);d: seq(float32[N,3]);l: int64[]"},
 		{"", "seq(float[N,3]) s, int64[N,3] a", "r = SequenceInsert (s, a)", "fault: a tensor of int64 is put into a sequence of float32"},
 		{"", "float[N,3] a, int64[2] p", "s = SequenceConstruct (a)\nx = SequenceAt (s, p)", "fault: not a single number"},
 		{"", "float[N,3] a, int64[1] p", "s = SequenceConstruct (a)\nx = SequenceAt (s, p)", "x: float32[N,3]"},
 		{"", "float[N,3] a", "x = SequenceAt (a, i)", "x: ?;fault: not a sequence"},
 		{"", "float[N,3] a", "r = SequenceInsert (u, a)", "r: seq(float32[...])"},
 		// Dimensions that differ from element to element are not equal when they have left the sequence: nothing is to be proven of two elements.
-		{"", "float[2,3] a, float[4,3] b", "s = SequenceConstruct (a, b)\nx = SequenceAt (s, i)\ny = SequenceAt (s, j)\nt = SequenceConstruct (x, y)", "t: seq(float32[?,3]) = [2]"},
+		{"", "float[2,3] a, float[4,3] b", "s = SequenceConstruct (a, b)\nx = SequenceAt (s, i)\ny = SequenceAt (s, j)\nt = SequenceConstruct (x, y)",
+			"t: seq(float32[?,3]) = [2]"},
 	})
 }
 
@@ -135,7 +138,8 @@ func TestSplitSizes(t *testing.T) {
 func TestConcatFromSequence(t *testing.T) {
 	const three = "float[N,3] a, float[N,3] b, float[M,3] c"
 	runTextCases(t, []textCase{
-		{"", three, "s = SequenceConstruct (a, b)\nx = ConcatFromSequence <axis = 1> (s)\ny = ConcatFromSequence <axis = -3, new_axis = 1> (s)", "x: float32[N,6];y: float32[2,N,3]"},
+		{"", three, "s = SequenceConstruct (a, b)\nx = ConcatFromSequence <axis = 1> (s)\ny = ConcatFromSequence <axis = -3, new_axis = 1> (s)",
+			"x: float32[N,6];y: float32[2,N,3]"},
 		{"", three, "s = SequenceConstruct (a, c)\nx = ConcatFromSequence <axis = 0> (s)", "x: float32[?,3]"},
 		{"", "seq(float[N,3]) s", "x = ConcatFromSequence <axis = 0> (s)\ny = ConcatFromSequence <axis = -1, new_axis = 1> (s)", "x: float32[?,3];y: float32[N,3,?]"},
 		{"", "seq(float[N,3]) s", "x = ConcatFromSequence <axis = 2> (s)", "x: float32[...];fault: axis 2"},
@@ -151,8 +155,10 @@ func TestConcatFromSequence(t *testing.T) {
 func TestOptionalRules(t *testing.T) {
 	const v18 = `"" : 18`
 	runTextCases(t, []textCase{
-		{"", "float[N,3] a", "o = Optional (a)\nx = OptionalGetElement (o)\nh = OptionalHasElement (o)", "o: optional(float32[N,3]) = [1];x: float32[N,3];h: bool[] = [1]"},
-		{"", "", "o = Optional <type = float[N,3]> ()\nx = OptionalGetElement (o)\nh = OptionalHasElement (o)", "o: optional(float32[N,3]) = [0];x: float32[N,3];h: bool[] = [0]"},
+		{"", "float[N,3] a", "o = Optional (a)\nx = OptionalGetElement (o)\nh = OptionalHasElement (o)",
+			"o: optional(float32[N,3]) = [1];x: float32[N,3];h: bool[] = [1]"},
+		{"", "", "o = Optional <type = float[N,3]> ()\nx = OptionalGetElement (o)\nh = OptionalHasElement (o)",
+			"o: optional(float32[N,3]) = [0];x: float32[N,3];h: bool[] = [0]"},
 		{"", "", "o = Optional <type = seq(float[N,3])> ()\nx = OptionalGetElement (o)", "o: optional(seq(float32[N,3])) = [0];x: seq(float32[N,3])"},
 		{"", "float[N,3] a", "o = Optional <type = int64[N,3]> (a)", "fault: element type is float32"},
 		{"", "", "o = Optional ()", "o: ?"},
