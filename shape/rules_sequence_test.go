@@ -172,7 +172,8 @@ func TestOptionalRules(t *testing.T) {
 
 // No node makes the rules panic, whatever it is given.
 func TestHostileNodes(t *testing.T) {
-	const header = "float[N,3] a, float b, int64[0] c, seq(float[N]) d, seq(seq(int64[])) e, optional(float[2]) f, map(string, float[]) g, string[1,2,3] h, undefined[] i, seq() j, optional() k"
+	const header = "float[N,3] a, float b, int64[0] c, seq(float[N]) d, seq(seq(int64[])) e, optional(float[2]) f, map(string, float[]) g, " +
+		"string[1,2,3] h, undefined[] i, seq() j, optional() k"
 	names := append([]string{"", "nobody"}, strings.Fields("a b c d e f g h i j k n m")...)
 	for domain, set := range map[string]ruleSet{"": sequenceRules(), "onnx.text": textRules(), mlDomain: mlRules()} {
 		if domain == "onnx.text" {
@@ -180,7 +181,8 @@ func TestHostileNodes(t *testing.T) {
 		}
 		for op := range set {
 			for _, version := range []int64{1, 3, 5, 17, 24} {
-				m, err := onnxtext.Parse(fmt.Sprintf(`<ir_version: 8, opset_import: ["" : %d, "ai.onnx.ml" : %d]> g (%s) => () <int64 n = {-3}, int64[2] m = {9223372036854775807, 9223372036854775807}> {}`,
+				m, err := onnxtext.Parse(fmt.Sprintf(`<ir_version: 8, opset_import: ["" : %d, "ai.onnx.ml" : %d]> g (%s) => () `+
+					`<int64 n = {-3}, int64[2] m = {9223372036854775807, 9223372036854775807}> {}`,
 					version, version, header))
 				if err != nil {
 					t.Fatal(err)
@@ -198,7 +200,8 @@ func TestHostileNodes(t *testing.T) {
 							if count%5 == 0 {
 								n.Input = nil
 							}
-							for _, name := range strings.Fields("axis new_axis keepdims dtype type targets n_targets stopwords ngram_indexes inputdimensions vectors_per_class classlabels_ints classlabels_strings " +
+							for _, name := range strings.Fields("axis new_axis keepdims dtype type targets n_targets stopwords ngram_indexes inputdimensions " +
+								"vectors_per_class classlabels_ints classlabels_strings " +
 								"classlabels_int64s values_tensor cats_int64s cast_to max_map intercepts") {
 								switch (count + len(n.Attribute)) % 5 {
 								case 0:
