@@ -17,9 +17,17 @@ func ifRule(c *call) {
 	if then == nil || els == nil {
 		return
 	}
-	a, b := c.run(then, nil), c.run(els, nil)
 	cond, known := c.scalar(0)
 	taken, isNumber := cond.Const()
+	var a, b []*Value
+	switch { // what a branch that is never taken finds wrong is not told
+	case known && isNumber && taken != 0:
+		b, a = c.try(els, nil), c.run(then, nil)
+	case known && isNumber:
+		a, b = c.try(then, nil), c.run(els, nil)
+	default:
+		a, b = c.run(then, nil), c.run(els, nil)
+	}
 	for i := range c.out {
 		if i >= len(a) || i >= len(b) {
 			continue
@@ -108,10 +116,15 @@ func loopRule(c *call) {
 		state = append(state, v)
 	}
 	entry := slices.Clone(state)
-	scalar := func(t onnxpb.TensorProto_DataType) *Value { return TensorOf(t, []Dim{}) }
+	scalar := func(t onnxpb.TensorProto_DataType, elements ...Dim) *Value {
+		v := TensorOf(t, []Dim{})
+		v.Ints = elements
+		return v
+	}
 	outs := c.settle(body, state,
 		func(state []*Value) []*Value {
-			return append([]*Value{loopScalar(body, 0, scalar(onnxpb.TensorProto_INT64)), loopScalar(body, 1, scalar(onnxpb.TensorProto_BOOL))}, state...)
+			// There is a pass only while the condition is true.
+			return append([]*Value{loopScalar(body, 0, scalar(onnxpb.TensorProto_INT64)), loopScalar(body, 1, scalar(onnxpb.TensorProto_BOOL, Number(1)))}, state...)
 		},
 		func(outs []*Value) []*Value { return outs[min(1, len(outs)):] })
 	trips, limited := c.scalar(0)
@@ -157,7 +170,9 @@ func loopRule(c *call) {
 func loopScalar(body *onnxpb.GraphProto, i int, v *Value) *Value {
 	if i < len(body.GetInput()) {
 		if dims, ok := body.GetInput()[i].Shape(); ok && len(dims) == 1 {
-			return TensorOf(v.Elem, []Dim{Number(1)})
+			one := TensorOf(v.Elem, []Dim{Number(1)})
+			one.Ints = v.Ints
+			return one
 		}
 	}
 	return v

@@ -46,7 +46,7 @@ func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions) (*Report, 
 			onnxpb.Replace(m, work)
 		}
 		r.Merge(edit)
-		declare := &batchDeclaration{batch: batch, facts: flow.facts, symbols: in.symbols, report: r}
+		declare := &batchDeclaration{batch: batch, facts: flow.facts, inner: flow.inner, symbols: in.symbols, report: r}
 		if o.Explain {
 			r.Explain = flow.explain(m)
 		}

@@ -23,11 +23,14 @@ type batchFlow struct {
 	names      *Names
 	report     *Report
 
-	nodes    []*onnxpb.NodeProto // the graph's new list of nodes
-	fresh    int                 // how many unknown lengths there are
-	mends    int
-	replaced []string          // values that a mended node does not read any more
-	shared   map[string]string // values that mends made, by what they are, for others to read
+	functions map[string]*onnxpb.FunctionProto
+	depth     int                 // functions that the analysis is within
+	inner     []innerValue        // declarations of subgraphs
+	nodes     []*onnxpb.NodeProto // the new list of nodes of the graph under analysis
+	fresh     int                 // how many unknown lengths there are
+	mends     int
+	replaced  []string          // values that a mended node does not read any more
+	shared    map[string]string // values that mends made, by what they are, for others to read
 }
 
 // newBatchFlow starts an analysis of the batch in some inputs; old is the batch that the constants of the graph were made for.
@@ -36,6 +39,10 @@ func newBatchFlow(m *onnxpb.ModelProto, in *batchInputsOf, o BatchOptions, old i
 	f := &batchFlow{
 		g: NewGraph(m), opset: m.OpsetVersion(""), old: old, batchSyms: syms, facts: map[string]*batchFact{},
 		names: NewNames(m), report: r, shared: map[string]string{}, trusted: map[string]bool{},
+		functions: map[string]*onnxpb.FunctionProto{},
+	}
+	for _, fn := range m.GetFunctions() {
+		f.functions[functionName(fn.GetDomain(), fn.GetName(), fn.GetOverload())] = fn
 	}
 	for _, op := range o.Trust {
 		f.trusted[strings.TrimPrefix(op, "ai.onnx.")] = true
@@ -86,10 +93,9 @@ func (f *batchFlow) run() error {
 	top := f.g.Model.GetGraph()
 	f.nodes = make([]*onnxpb.NodeProto, 0, len(top.GetNode()))
 	for _, n := range top.GetNode() {
-		if err := f.step(n); err != nil {
+		if err := f.process(n); err != nil {
 			return err
 		}
-		f.nodes = append(f.nodes, n)
 	}
 	top.Node = f.nodes
 	f.dropReplaced()
@@ -101,6 +107,8 @@ type batchCall struct {
 	f  *batchFlow
 	n  *onnxpb.NodeProto
 	in []*batchFact // nil for an input that is left out
+
+	captures []string // values that its subgraphs read and that depend on the batch
 }
 
 // batchRule says what an operator does to the batch.
@@ -141,7 +149,7 @@ func (f *batchFlow) step(n *onnxpb.NodeProto) error {
 	}
 	for _, name := range captured(n) {
 		if x := f.facts[name]; x.rows() || x.sized() {
-			return c.refuse("its subgraph reads %q, which depends on the batch: the batch is not followed into subgraphs", name)
+			moves, c.captures = true, append(c.captures, name)
 		}
 	}
 	outs, err := c.outputs(moves)
@@ -178,6 +186,14 @@ func (f *batchFlow) step(n *onnxpb.NodeProto) error {
 func (c *batchCall) outputs(moves bool) ([]*batchFact, error) {
 	if x := c.values(); x != nil {
 		return []*batchFact{x}, nil
+	}
+	if moves {
+		if outs, followed, err := c.subgraphs(); followed {
+			return outs, err
+		}
+		if len(c.captures) > 0 {
+			return nil, c.refuse("its subgraph reads %q, which depends on the batch, and is not followed", c.captures[0])
+		}
 	}
 	rule, known := batchRules[c.n.GetOpType()]
 	if onnxpb.NormalDomain(c.n.GetDomain()) != "" {

@@ -155,13 +155,26 @@ func (c *batchCall) grow(input, axis, holder int) error {
 	case c.f.opset < 8:
 		return &onnxpb.Error{Kind: onnxpb.Refused, Node: c.n.Label(), Tensor: name, Msg: "must be repeated for every row, for which opset 7 has no operator", Hint: "convert the model to a newer opset"}
 	}
+	if h.plain() {
+		return c.repeat(input, axis, "Expand", c.n.Input[holder], h.axis)
+	}
+	return c.growBySource(input, axis)
+}
+
+// growBySource repeats a value once for every row that the model is given.
+func (c *batchCall) growBySource(input, axis int) error {
+	if c.f.old != 1 {
+		return c.refuse("%q, of shape %s, would have to grow with the batch", c.n.Input[input], formatExtents(c.in[input].dims))
+	}
+	return c.repeat(input, axis, "Tile", c.f.source, c.f.sourceAxis)
+}
+
+// repeat makes the node read a value that holds another one so often as the axis of source is long.
+func (c *batchCall) repeat(input, axis int, op, source string, sourceAxis int) error {
+	x, name := c.in[input], c.n.Input[input]
 	key := fmt.Sprintf("rows %d %s", axis, name)
 	grown := c.f.shared[key]
 	if grown == "" {
-		op, source, sourceAxis := "Expand", c.n.Input[holder], h.axis
-		if !h.plain() {
-			op, source, sourceAxis = "Tile", c.f.source, c.f.sourceAxis
-		}
 		target := c.length(source, sourceAxis)
 		ones := func(n int) []string {
 			if n == 0 {

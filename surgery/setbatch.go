@@ -85,6 +85,7 @@ func forceBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions, refused 
 type batchDeclaration struct {
 	batch   onnxpb.Dim
 	facts   map[string]*batchFact // what the analysis found; nil where there was none
+	inner   []innerValue          // what it found of values of subgraphs
 	symbols map[string]bool       // the old symbols of the batch
 	report  *Report
 }
@@ -106,6 +107,11 @@ func (d *batchDeclaration) model(m *onnxpb.ModelProto, in *batchInputsOf) error 
 	for _, list := range lists[1:] {
 		for _, v := range list {
 			d.value(v)
+		}
+	}
+	for _, v := range d.inner {
+		if shape := v.declared.ShapeProto().GetDim(); len(shape) == v.fact.rank() {
+			v.fact.dims[v.fact.axis].dim(d.batch).Set(shape[v.fact.axis])
 		}
 	}
 	d.replaceSymbols(m)

@@ -105,9 +105,6 @@ var mixed = []struct {
 	{"an output without rows", "y", "lost its batch axis", func() *onnxpb.ModelProto {
 		return bm{x: nums(1, 3, 2), y: nums(3, 2), inits: []*onnxpb.TensorProto{ints("s", 3, 2)}, nodes: []*onnxpb.NodeProto{op("Reshape", "y", "x s")}}.model()
 	}},
-	{"an output with the rows in axis 1", "y", "axis 1", func() *onnxpb.ModelProto {
-		return bm{x: nums(1, 3), y: nums(3, 1), nodes: []*onnxpb.NodeProto{op("Transpose", "y", "x")}}.model()
-	}},
 	{"the mean by the size of the batch", "y", "computes with the size of the batch", func() *onnxpb.ModelProto {
 		return bm{x: nums(1, 3), y: nums(1, 3), inits: []*onnxpb.TensorProto{scalar("zero", 0)}, nodes: []*onnxpb.NodeProto{
 			op("Shape", "s", "x"), op("Gather", "n", "s zero"), op("Cast", "f", "n", onnxpb.Int("to", 1)), op("Div", "y", "x f")}}.model()
@@ -120,13 +117,6 @@ var mixed = []struct {
 	}},
 	{"random numbers", "y", "RandomNormalLike", func() *onnxpb.ModelProto {
 		return bm{x: nums(1, 3), y: nums(1, 3), nodes: []*onnxpb.NodeProto{op("RandomNormalLike", "y", "x")}}.model()
-	}},
-	{"a subgraph that reads rows", "if", "subgraph reads", func() *onnxpb.ModelProto {
-		branch := func(kind string) *onnxpb.GraphProto {
-			return &onnxpb.GraphProto{Name: proto.String(kind), Node: []*onnxpb.NodeProto{op(kind, kind, "x")}, Output: []*onnxpb.ValueInfoProto{onnxpb.TensorValue(kind, tFloat, nums(1, 3))}}
-		}
-		return bm{x: nums(1, 3), y: nums(1, 3), inits: []*onnxpb.TensorProto{onnxpb.TensorOf("c", nil, []bool{true})}, nodes: []*onnxpb.NodeProto{
-			onnxpb.Node("If", "if", []string{"c"}, []string{"y"}, onnxpb.GraphAttr("then_branch", branch("Neg")), onnxpb.GraphAttr("else_branch", branch("Abs")))}}.model()
 	}},
 	{"quantisation by the range of the whole batch", "q", "DynamicQuantizeLinear", func() *onnxpb.ModelProto {
 		return bm{x: nums(1, 3), y: nums(1, 3), nodes: []*onnxpb.NodeProto{

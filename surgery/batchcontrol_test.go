@@ -1,0 +1,207 @@
+package surgery_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"onnxtool/onnxpb"
+	"onnxtool/onnxpb/onnxtext"
+	"onnxtool/surgery"
+	"onnxtool/verify"
+)
+
+// textModel reads a model in ONNX's textual form.
+func textModel(t testing.TB, opset int, text string) *onnxpb.ModelProto {
+	t.Helper()
+	m, err := onnxtext.Parse(fmt.Sprintf("<ir_version: 8, opset_import: [\"\": %d, \"local\": 1]>\n%s", opset, text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return m
+}
+
+// controlCases are models of one row with control flow and functions, as exporters write them.
+var controlCases = []struct {
+	name   string
+	opset  int
+	model  string
+	inputs []string // that hold the batch
+	told   string   // part of the report
+}{
+	{"branches with the batch baked in", 16, `g (float[1,2,3] x, bool c) => (float[1,6] y) <int64[2] flat = {1,6}> {
+		y = If(c)<then_branch = a () => (float[1,6] p) { p = Reshape(x, flat) },
+			else_branch = b () => (float[1,6] q) <int64[1] two = {1}> { n = Neg(x)  s = Reshape(n, flat)  q = Mul(s, s) }> }`, []string{"x"}, "shape [1,6] -> shape [0,6]"},
+	{"a branch that joins a constant row", 16, `g (float[1,2,3] x, bool c) => (float[1,3,3] y) <float[1,1,3] token = {1,2,3}> {
+		r = Abs(x)
+		y = If(c)<then_branch = a () => (float[1,3,3] p) { p = Concat<axis = 1>(token, r) }, else_branch = b () => (float[1,3,3] q) { q = Concat<axis = 1>(r, token) }> }`, []string{"x"}, "token_rows"},
+	{"a branch that is never taken and would mix rows", 16, `g (float[1,3] x) => (float[1,3] y) <bool c = {0}> {
+		y = If(c)<then_branch = a () => (float[1,3] p) { m = ReduceMax<keepdims = 1>(x)  p = Add(x, m) }, else_branch = b () => (float[1,3] q) { q = Neg(x) }> }`, []string{"x"}, ""},
+	{"a loop that adds up from zeros", 16, `g (float[1,3] x) => (float[1,3] y, float[4,1,3] all) <int64 n = {4}, bool go = {1}, float[1,3] zero = {0,0,0}> {
+		y, all = Loop(n, go, zero)<body = b (int64 i, bool c, float[1,3] s) => (bool c2, float[1,3] s2, float[1,3] row) {
+			c2 = Identity(c)
+			s2 = Add(s, x)
+			row = Mul(s2, s2) }> }`, []string{"x"}, "zero_rows"},
+	{"a loop with the batch baked in, and a branch in it", 16, `g (float[1,2,3] x) => (float[1,2,3] y) <int64 n = {3}, bool go = {1}, int64[2] flat = {1,6}, int64[3] back = {1,2,3}, int64 two = {2}> {
+		y = Loop(n, go, x)<body = b (int64 i, bool c, float[1,2,3] s) => (bool c2, float[1,2,3] s2) {
+			c2 = Identity(c)
+			f = Reshape(s, flat)
+			last = Equal(i, two)
+			g = If(last)<then_branch = t () => (float[1,6] p) { p = Neg(f) }, else_branch = e () => (float[1,6] q) { q = Add(f, f) }>
+			s2 = Reshape(g, back) }> }`, []string{"x"}, "shape [1,2,3] -> shape [0,2,3]"},
+	{"a scan through time", 16, `g (float[1,5,3] x) => (float[1,3] last, float[1,5,3] y) <float[1,3] zero = {1,2,3}> {
+		last, y = Scan<num_scan_inputs = 1, scan_input_axes = [1], scan_output_axes = [1], body = b (float[1,3] h, float[1,3] r) => (float[1,3] h2, float[1,3] o) {
+			h2 = Add(h, r)
+			o = Tanh(h2) }>(zero, x) }`, []string{"x"}, "zero_rows"},
+	{"a function that needs no change", 16, `g (float[1,3] x) => (float[1,3] y) { y = local.twice(x) }
+		<domain: "local", opset_import: ["": 16]> twice (a) => (b) { b = Add(a, a) }`, []string{"x"}, ""},
+	{"a function with the batch baked in, called of rows and of constants", 16, `g (float[1,2,3] x) => (float[1,6] y) <float[1,2,3] k = {1,2,3,4,5,6}> {
+			a = local.flat<by = 2>(x)
+			b = local.flat<by = 3>(k)
+			y = Mul(a, b) }
+		<domain: "local", opset_import: ["": 16]> flat <by> (v) => (w) {
+			s = Constant<value_ints = [1,6]>()
+			n = Constant<value_int: int = @by>()
+			f = Cast<to = 1>(n)
+			r = Reshape(v, s)
+			w = Mul(r, f) }`, []string{"x"}, "nodes of its function"},
+}
+
+func TestSetBatchInSubgraphs(t *testing.T) {
+	e := batchEngine(t)
+	for _, c := range controlCases {
+		t.Run(c.name, func(t *testing.T) {
+			original := textModel(t, c.opset, c.model)
+			mustBeValid(t, original)
+			m := onnxpb.Clone(original)
+			r, err := surgery.SetBatchOf(m, onnxpb.Symbol("N"), surgery.BatchOptions{Inputs: c.inputs})
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustBeValid(t, m)
+			if s := written(r); !strings.Contains(s, c.told) {
+				t.Errorf("the report does not tell %q:\n%s", c.told, s)
+			}
+			if c.told == "" && (len(m.Graph.Node) != len(original.Graph.Node) || len(m.Functions) != len(original.Functions)) {
+				t.Error("the graph was changed")
+			}
+			checked, err := verify.CheckBatch(e, verify.Source{Model: original}, verify.Source{Model: m}, []int64{1, 2, 3, 5}, 5, verify.BatchOptions{Inputs: c.inputs, Axes: r.Axes})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !checked.Equal {
+				var b strings.Builder
+				checked.WriteText(&b)
+				t.Errorf("rows differ:\n%s", b.String())
+			}
+		})
+	}
+}
+
+func TestSetBatchRefusesInSubgraphs(t *testing.T) {
+	for name, c := range map[string]struct{ model, why string }{
+		"a branch by what a row holds": {`g (float[1,3] x) => (float[1,3] y) <float zero = {0}> {
+			m = ReduceMax<axes = [1], keepdims = 0>(x)
+			c = Greater(m, zero)
+			y = If(c)<then_branch = a () => (float[1,3] p) { p = Neg(x) }, else_branch = b () => (float[1,3] q) { q = Abs(x) }> }`, "branch"},
+		"rows mix in a branch": {`g (float[1,3] x, bool c) => (float[1,3] y) {
+			y = If(c)<then_branch = a () => (float[1,3] p) { p = CumSum(x, axis) }, else_branch = b () => (float[1,3] q) { q = Abs(x) }> }`, "axis"},
+		"rows mix in a loop": {`g (float[1,3] x) => (float[1,3] y) <int64 n = {4}, bool go = {1}> {
+			y = Loop(n, go, x)<body = b (int64 i, bool c, float[1,3] s) => (bool c2, float[1,3] s2) { c2 = Identity(c)  m = ReduceMean<axes = [0]>(s)  s2 = Sub(s, m) }> }`, "ReduceMean"},
+		"a loop for every row": {`g (float[1,3] x) => (float[1,3] y) <bool go = {1}, int64 zero = {0}> {
+			sh = Shape(x)
+			n = Gather(sh, zero)
+			y = Loop(n, go, x)<body = b (int64 i, bool c, float[1,3] s) => (bool c2, float[1,3] s2) { c2 = Identity(c)  s2 = Neg(s) }> }`, "how often"},
+		"a scan along the batch": {`g (float[1,3] x) => (float[1,3] y) <float[3] zero = {1,2,3}> {
+			last, y = Scan<num_scan_inputs = 1, body = b (float[3] h, float[3] r) => (float[3] h2, float[3] o) { h2 = Add(h, r)  o = Tanh(h2) }>(zero, x) }`, "time"},
+		"rows mix in a function": {`g (float[1,3] x) => (float[1,3] y) { y = local.norm(x) }
+			<domain: "local", opset_import: ["": 16]> norm (a) => (b) { m = ReduceMean<axes = [0]>(a)  b = Sub(a, m) }`, "ReduceMean"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(c.model, "CumSum(x, axis)", "CumSum(x, at)", 1)
+			text = strings.Replace(text, "bool c) => (float[1,3] y) {", "bool c) => (float[1,3] y) <int64 at = {0}> {", 1)
+			m := textModel(t, 16, text)
+			before := onnxpb.Clone(m)
+			_, err := surgery.SetBatchOf(m, onnxpb.Symbol("N"), surgery.BatchOptions{Inputs: []string{"x"}})
+			var oe *onnxpb.Error
+			if !errors.As(err, &oe) || oe.Kind != onnxpb.Refused || oe.Node == "" || !strings.Contains(err.Error(), c.why) {
+				t.Fatalf("%v", err)
+			}
+			a, _ := onnxpb.Marshal(before)
+			b, _ := onnxpb.Marshal(m)
+			if string(a) != string(b) {
+				t.Error("the model was changed")
+			}
+		})
+	}
+}
+
+// A batch that lies in another axis than the first, of inputs and outputs, and the operators that are taken on trust.
+func TestSetBatchOptions(t *testing.T) {
+	turned := `g (float[4,1,3] x, float[2] k) => (float[4,1,3] y, float[1,4] z) <float[3] w = {1,2,3}> {
+		y = Mul(x, w)
+		s = ReduceSum<keepdims = 0>(y, last)
+		z = Transpose(s) }`
+	text := strings.Replace(turned, "<float[3] w = {1,2,3}>", "<float[3] w = {1,2,3}, int64[1] last = {-1}>", 1)
+	original := textModel(t, 13, text)
+	m := onnxpb.Clone(original)
+	r, err := surgery.SetBatchOf(m, onnxpb.Symbol("N"), surgery.BatchOptions{Inputs: []string{"x"}, Axes: map[string]int{"x": -2}, Explain: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Axes["x"] != 1 || r.Axes["y"] != 1 || r.Axes["z"] != 0 || len(r.Axes) != 3 {
+		t.Errorf("%v", r.Axes)
+	}
+	for name, want := range map[string]string{"y": "[4,N,3]", "z": "[N,4]"} {
+		for _, o := range m.Graph.Output {
+			if d, _ := o.Shape(); o.GetName() == name && onnxpb.FormatShape(d) != want {
+				t.Errorf("%s is declared %s", name, onnxpb.FormatShape(d))
+			}
+		}
+	}
+	if len(r.Explain) != 4 || r.Explain[2].Tensor != "s" || r.Explain[2].Axis != 1 || r.Explain[2].Shape != "[4,N]" {
+		t.Errorf("%v", r.Explain)
+	}
+	checked, err := verify.CheckBatch(batchEngine(t), verify.Source{Model: original}, verify.Source{Model: m}, []int64{1, 2, 5}, 5, verify.BatchOptions{Inputs: []string{"x"}, Axes: r.Axes})
+	if err != nil || !checked.Equal {
+		t.Errorf("%v %+v", err, checked)
+	}
+	for name, o := range map[string]surgery.BatchOptions{
+		"no such axis":  {Inputs: []string{"x"}, Axes: map[string]int{"x": 3}},
+		"no such input": {Axes: map[string]int{"nosuch": 0}},
+		"not the batch": {Inputs: []string{"x"}, Axes: map[string]int{"x": 1, "k": 0}},
+	} {
+		if _, err := surgery.SetBatchOf(onnxpb.Clone(original), onnxpb.Symbol("N"), o); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	// An operator that nobody knows.
+	custom := textModel(t, 13, `g (float[1,3] x) => (float[1,2,3] y) { a = local.Mystery(x)  y = Neg(a) }`)
+	custom.Graph.ValueInfo = []*onnxpb.ValueInfoProto{onnxpb.TensorValue("a", tFloat, nums(1, 2, 3))}
+	if _, err := surgery.SetBatch(onnxpb.Clone(custom), onnxpb.Symbol("N")); err == nil || !strings.Contains(err.Error(), "--trust local.Mystery") {
+		t.Errorf("%v", err)
+	}
+	trusted := onnxpb.Clone(custom)
+	if _, err := surgery.SetBatchOf(trusted, onnxpb.Symbol("N"), surgery.BatchOptions{Trust: []string{"local.Mystery"}}); err != nil {
+		t.Fatal(err)
+	}
+	if d, _ := trusted.Graph.Output[0].Shape(); onnxpb.FormatShape(d) != "[N,2,3]" {
+		t.Errorf("declared %s", onnxpb.FormatShape(d))
+	}
+	// What mixes rows, by force.
+	mixed := textModel(t, 13, `g (float[1,3] x) => (float[1,3] y) { m = ReduceMean<axes = [0]>(x)  y = Sub(x, m) }`)
+	forced, err := surgery.SetBatchOf(mixed, onnxpb.Symbol("N"), surgery.BatchOptions{Force: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := written(forced); !strings.Contains(s, "not proven") || !strings.Contains(s, "ReduceMean") {
+		t.Errorf("%s", s)
+	}
+	if d, _ := mixed.Graph.Input[0].Shape(); onnxpb.FormatShape(d) != "[N,3]" {
+		t.Errorf("declared %s", onnxpb.FormatShape(d))
+	}
+	if d, _ := mixed.Graph.Output[0].Shape(); onnxpb.FormatShape(d) != "[?,3]" {
+		t.Errorf("declared %s", onnxpb.FormatShape(d))
+	}
+}
