@@ -1,3 +1,493 @@
 package shape
 
-func imageRules() ruleSet { return ruleSet{} }
+import (
+	"math"
+
+	"onnxtool/onnxpb"
+)
+
+func imageRules() ruleSet {
+	return ruleSet{
+		"Resize":            resizeRule,
+		"Upsample":          upsampleRule,
+		"GridSample":        gridSampleRule,
+		"AffineGrid":        affineGridRule,
+		"RoiAlign":          roiAlignRule,
+		"CenterCropPad":     centerCropPadRule,
+		"DepthToSpace":      depthToSpaceRule,
+		"SpaceToDepth":      spaceToDepthRule,
+		"ImageDecoder":      imageDecoderRule,
+		"NonMaxSuppression": nonMaxSuppressionRule,
+	}
+}
+
+// isEmpty tells whether an input is left out, or a tensor of no elements, which stands for the same in some operators.
+func isEmpty(c *call, i int) bool {
+	d, ok := c.dims(i)
+	return !c.has(i) || ok && len(d) == 1 && isConst(d[0], 0)
+}
+
+// sureOf tells whether an input is given and has elements: an input whose shape is not known may be an empty one.
+func sureOf(c *call, i int) bool {
+	d, ok := c.dims(i)
+	if !ok {
+		return false
+	}
+	for _, x := range d {
+		if !x.AtLeast(1) {
+			return false
+		}
+	}
+	return true
+}
+
+// scalesOf returns the factors that an input holds, n of them: their whole numbers and their exact values, one of which is nil where it is not known. It is
+// false, after a fault, where there are not n.
+func scalesOf(c *call, i, n int) (whole []Dim, exact []float64, ok bool) {
+	whole, _ = c.ints(i)
+	exact, _ = c.floats(i)
+	if d, known := c.dims(i); known {
+		if len(d) != 1 {
+			c.fault("the factors have rank %d, and need 1", len(d))
+			return nil, nil, false
+		}
+		if m, number := d[0].Const(); number && m != int64(n) {
+			c.fault("%d factors are given for %d axes", m, n)
+			return nil, nil, false
+		}
+	}
+	if len(whole) != n {
+		whole = nil
+	}
+	if len(exact) != n {
+		exact = nil
+	}
+	return whole, exact, true
+}
+
+// scaled returns floor(d*factor) as runtimes compute it, in numbers of 32 bits.
+func scaled(c *call, d Dim, factor float64) Dim {
+	if math.IsNaN(factor) || factor <= 0 || factor > 1<<24 {
+		if factor <= 0 {
+			c.fault("a factor is %v, and has to be more than 0", factor)
+		}
+		return Dim{}
+	}
+	if n, ok := d.Const(); ok {
+		f := math.Floor(float64(float32(n) * float32(factor)))
+		if f < 0 || f > 1<<53 {
+			return Dim{}
+		}
+		return Number(int64(f))
+	}
+	// A factor of few binary digits makes the product exact for every length that an axis has; of another one rounding decides what comes out.
+	for q := int64(1); q <= 1<<8; q *= 2 {
+		if p := factor * float64(q); p == math.Trunc(p) {
+			if p > 1<<12 {
+				return Dim{}
+			}
+			return d.Mul(Number(int64(p))).FloorDiv(Number(q))
+		}
+	}
+	return Dim{}
+}
+
+// scale applies the factors of an input to those axes of a shape; false, after a fault, where they do not fit it.
+func scale(c *call, input int, dims []Dim, axes []int) ([]Dim, bool) {
+	whole, exact, ok := scalesOf(c, input, len(axes))
+	if !ok {
+		return nil, false
+	}
+	out := append([]Dim(nil), dims...)
+	for i, axis := range axes {
+		d := out[axis]
+		switch {
+		case exact != nil:
+			out[axis] = scaled(c, d, exact[i])
+		case whole != nil && whole[i].Known():
+			if n, ok := whole[i].Const(); ok {
+				out[axis] = scaled(c, d, float64(n))
+			} else {
+				out[axis] = d.Mul(whole[i])
+			}
+		default:
+			out[axis] = Dim{}
+		}
+	}
+	return out, true
+}
+
+// allAxes lists the axes of a tensor.
+func allAxes(rank int) []int {
+	axes := make([]int, rank)
+	for i := range axes {
+		axes[i] = i
+	}
+	return axes
+}
+
+func upsampleRule(c *call) {
+	if c.outElem(0) == onnxpb.TensorProto_UNDEFINED { // version 10 has no signature
+		if t := c.elemOf(0); t != onnxpb.TensorProto_UNDEFINED {
+			c.setElem(0, t)
+		}
+	}
+	x, ok := c.dims(0)
+	if !ok {
+		return
+	}
+	if c.version >= 9 {
+		if out, ok := scale(c, 1, x, allAxes(len(x))); ok {
+			c.setDims(0, out)
+		}
+		return
+	}
+	out := append([]Dim(nil), x...)
+	if c.version >= 7 {
+		factors := c.attr("scales").GetFloats()
+		if len(factors) != len(x) {
+			c.fault("%d factors are given for %d axes", len(factors), len(x))
+			return
+		}
+		for i, f := range factors {
+			out[i] = scaled(c, out[i], float64(f))
+		}
+	} else {
+		if len(x) != 4 {
+			c.fault("the input has rank %d, and needs 4", len(x))
+			return
+		}
+		out[2] = scaled(c, out[2], c.attrFloat("height_scale", 1))
+		out[3] = scaled(c, out[3], c.attrFloat("width_scale", 1))
+	}
+	c.setDims(0, out)
+}
+
+func resizeRule(c *call) {
+	x, ok := c.dims(0)
+	if !ok {
+		resizeOfUnranked(c)
+		return
+	}
+	axes := allAxes(len(x))
+	if list, _ := c.attrInts("axes"); len(list) > 0 {
+		if axes, ok = c.axes(list, len(x)); !ok {
+			return
+		}
+	}
+	open := append([]Dim(nil), x...) // what can be told where nothing is known of factors and sizes
+	for _, a := range axes {
+		open[a] = Dim{}
+	}
+	if c.since() == 10 {
+		if out, ok := scale(c, 1, x, axes); ok {
+			c.setDims(0, out)
+		}
+		return
+	}
+	switch noScales, noSizes := isEmpty(c, 2), isEmpty(c, 3); {
+	case noScales && noSizes:
+		c.fault("neither factors nor sizes are given")
+	case noSizes && !noScales:
+		out, ok := scale(c, 2, x, axes)
+		if !ok {
+			return
+		}
+		if c.attrStr("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize" && !isWholeRoi(c, 1) {
+			// By the text the part that is cut out counts; runtimes differ.
+			out = open
+		}
+		c.setDims(0, out)
+	case noScales:
+		resizeToSizes(c, x, axes, open)
+	case sureOf(c, 2) && sureOf(c, 3):
+		c.fault("both factors and sizes are given")
+	default:
+		c.setDims(0, open)
+	}
+}
+
+// resizeOfUnranked: without axes there is one factor or size for every axis.
+func resizeOfUnranked(c *call) {
+	if list, _ := c.attrInts("axes"); len(list) > 0 {
+		return
+	}
+	if sizes, ok := c.ints(3); ok && len(sizes) > 0 && isEmpty(c, 2) && c.since() > 10 {
+		if c.attrStr("keep_aspect_ratio_policy", "stretch") == "stretch" {
+			c.setDims(0, sizes)
+		} else {
+			c.setDims(0, make([]Dim, len(sizes)))
+		}
+		return
+	}
+	input := 2
+	if c.since() == 10 {
+		input = 1
+	}
+	if d, ok := c.dims(input); ok && len(d) == 1 {
+		if n, ok := d[0].Const(); ok && n > 0 && n <= maxElements {
+			c.setDims(0, make([]Dim, n))
+		}
+	}
+}
+
+// isWholeRoi tells whether a region of interest is known to be everything: it begins at 0 and ends at 1 on each axis.
+func isWholeRoi(c *call, i int) bool {
+	roi, ok := c.constInts(i)
+	if !ok || len(roi)%2 != 0 {
+		return false
+	}
+	for k, v := range roi {
+		if k < len(roi)/2 && v != 0 || k >= len(roi)/2 && v != 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// resizeToSizes: with a policy that keeps the aspect ratio all axes have the same factor, the least or the greatest of those that the sizes ask for.
+func resizeToSizes(c *call, x []Dim, axes []int, open []Dim) {
+	if d, ok := c.dims(3); ok {
+		if len(d) != 1 {
+			c.fault("the sizes have rank %d, and need 1", len(d))
+			return
+		}
+		if n, ok := d[0].Const(); ok && n != int64(len(axes)) {
+			c.fault("%d sizes are given for %d axes", n, len(axes))
+			return
+		}
+	}
+	sizes, ok := c.ints(3)
+	if !ok || len(sizes) != len(axes) {
+		c.setDims(0, open)
+		return
+	}
+	for _, s := range sizes {
+		if s.AtMost(-1) {
+			c.fault("a size is %s", formatDim(s))
+			return
+		}
+	}
+	out := append([]Dim(nil), x...)
+	policy := c.attrStr("keep_aspect_ratio_policy", "stretch")
+	if policy == "stretch" || len(axes) == 1 {
+		for i, a := range axes {
+			out[a] = sizes[i]
+		}
+		c.setDims(0, out)
+		return
+	}
+	wanted, ok := constants(sizes)
+	if !ok || policy != "not_larger" && policy != "not_smaller" {
+		c.setDims(0, open)
+		return
+	}
+	factor := float32(0)
+	have := make([]int64, len(axes))
+	for i, a := range axes {
+		n, ok := x[a].Const()
+		if !ok || n <= 0 {
+			c.setDims(0, open)
+			return
+		}
+		have[i] = n
+		f := float32(wanted[i]) / float32(n)
+		if i == 0 || policy == "not_larger" && f < factor || policy == "not_smaller" && f > factor {
+			factor = f
+		}
+	}
+	for i, a := range axes {
+		f := math.Round(float64(factor * float32(have[i])))
+		if f > 1<<53 {
+			f = 0
+		}
+		out[a] = Number(int64(f))
+	}
+	c.setDims(0, out)
+}
+
+func gridSampleRule(c *call) {
+	n, ok := spatialRank(c, 0, 1, "the data and the grid")
+	if !ok || n < 0 {
+		return
+	}
+	x, _ := c.dims(0)
+	grid, _ := c.dims(1)
+	out := make([]Dim, n+2)
+	out[0] = c.unify(dimOf(x, 0), dimOf(grid, 0), "the batches of the data and of the grid")
+	out[1] = dimOf(x, 1)
+	for i := range n {
+		out[i+2] = dimOf(grid, i+1)
+	}
+	c.unify(dimOf(grid, n+1), Number(int64(n)), "the coordinates of a point of the grid and the spatial axes of the data")
+	c.setDims(0, out)
+}
+
+// affineGridRule: one matrix for each image, and the shape of the images as elements.
+func affineGridRule(c *call) {
+	theta, known := c.dims(0)
+	if known && len(theta) != 3 {
+		c.fault("the matrices have rank %d, and need 3", len(theta))
+		return
+	}
+	n := -1 // spatial axes
+	if d, ok := c.dims(1); ok && len(d) == 1 {
+		if m, ok := d[0].Const(); ok {
+			n = int(m) - 2
+		}
+	}
+	if m, ok := dimOf(theta, 1).Const(); ok && n < 0 {
+		n = int(m)
+	}
+	if n < 0 {
+		return
+	}
+	if n != 2 && n != 3 {
+		c.fault("the images have %d spatial axes, and need 2 or 3", n)
+		return
+	}
+	size, ok := c.ints(1)
+	if !ok || len(size) != n+2 {
+		size = make([]Dim, n+2)
+	}
+	if known {
+		c.unify(theta[1], Number(int64(n)), "the rows of a matrix and the spatial axes")
+		c.unify(theta[2], Number(int64(n+1)), "the columns of a matrix and the spatial axes with one more")
+	}
+	out := []Dim{c.unify(size[0], dimOf(theta, 0), "the batches of the matrices and of the size")}
+	out = append(out, size[2:]...)
+	c.setDims(0, append(out, Number(int64(n))))
+}
+
+func roiAlignRule(c *call) {
+	x, _ := c.dims(0)
+	rois, known := c.dims(1)
+	batch, indices := c.dims(2)
+	if c.rank(0) >= 0 && len(x) != 4 || known && len(rois) != 2 || indices && len(batch) != 1 {
+		c.fault("the data, the regions and the batch indices have ranks that are not 4, 2 and 1")
+		return
+	}
+	if known {
+		c.unify(rois[1], Number(4), "the numbers of a region, and 4 (x1, y1, x2, y2),")
+	}
+	n := c.unify(dimOf(rois, 0), dimOf(batch, 0), "the regions and the batch indices")
+	h, w := c.attrInt("output_height", 1), c.attrInt("output_width", 1)
+	if h < 1 || w < 1 {
+		c.fault("output_height and output_width are %d and %d, and have to be at least 1", h, w)
+		return
+	}
+	c.setDims(0, []Dim{n, dimOf(x, 1), Number(h), Number(w)})
+}
+
+func centerCropPadRule(c *call) {
+	x, ok := c.dims(0)
+	shape, known := c.ints(1)
+	list, some := c.attrInts("axes")
+	if !ok {
+		if d, ok := c.dims(1); ok && len(d) == 1 && !some {
+			if n, ok := d[0].Const(); ok && n >= 0 && n <= maxElements {
+				out := make([]Dim, n)
+				if known && len(shape) == len(out) {
+					out = shape
+				}
+				c.setDims(0, out)
+			}
+		}
+		return
+	}
+	axes := allAxes(len(x))
+	if some {
+		if axes, ok = c.axes(list, len(x)); !ok {
+			return
+		}
+	}
+	if d, ok := c.dims(1); ok && len(d) == 1 {
+		if n, ok := d[0].Const(); ok && n != int64(len(axes)) {
+			c.fault("the shape has %d elements for %d axes", n, len(axes))
+			return
+		}
+	}
+	out := append([]Dim(nil), x...)
+	for i, a := range axes {
+		out[a] = dimOf(shape, i)
+		if out[a].AtMost(-1) {
+			c.fault("the shape holds %s", formatDim(out[a]))
+			return
+		}
+	}
+	c.setDims(0, out)
+}
+
+// blockOf returns the shape and the block size of DepthToSpace and its reverse; false where they are not known, or after a fault.
+func blockOf(c *call) (x []Dim, size Dim, ok bool) {
+	x, ok = c.dims(0)
+	if ok && len(x) != 4 {
+		c.fault("the input has rank %d, and needs 4", len(x))
+		return nil, Dim{}, false
+	}
+	n := c.attrInt("blocksize", 0)
+	if n < 1 {
+		c.fault("blocksize is %d, and has to be at least 1", n)
+		return nil, Dim{}, false
+	}
+	if !ok {
+		x = make([]Dim, 4)
+	}
+	return x, Number(n), true
+}
+
+// shareOf returns a dimension divided by a number that has to divide it.
+func shareOf(c *call, d, by Dim, what string) Dim {
+	if rest := d.Mod(by); rest.AtLeast(1) {
+		c.fault("%s is %s, which %s does not divide", what, formatDim(d), formatDim(by))
+		return Dim{}
+	}
+	return d.FloorDiv(by)
+}
+
+func depthToSpaceRule(c *call) {
+	x, b, ok := blockOf(c)
+	if !ok {
+		return
+	}
+	c.setDims(0, []Dim{x[0], shareOf(c, x[1], b.Mul(b), "the depth"), x[2].Mul(b), x[3].Mul(b)})
+}
+
+func spaceToDepthRule(c *call) {
+	x, b, ok := blockOf(c)
+	if !ok {
+		return
+	}
+	c.setDims(0, []Dim{x[0], x[1].Mul(b).Mul(b), shareOf(c, x[2], b, "the height"), shareOf(c, x[3], b, "the width")})
+}
+
+func imageDecoderRule(c *call) {
+	channels := Number(3)
+	switch format := c.attrStr("pixel_format", "RGB"); format {
+	case "Grayscale":
+		channels = Number(1)
+	case "RGB", "BGR":
+	default:
+		c.fault("pixel_format is %q, which is none of RGB, BGR and Grayscale", format)
+		return
+	}
+	c.setDims(0, []Dim{{}, {}, channels})
+}
+
+// nonMaxSuppressionRule: how many boxes are chosen is known to nobody before.
+func nonMaxSuppressionRule(c *call) {
+	boxes, known := c.dims(0)
+	scores, scored := c.dims(1)
+	if known && len(boxes) != 3 || scored && len(scores) != 3 {
+		c.fault("the boxes and the scores have ranks that are not 3")
+		return
+	}
+	if known && scored {
+		c.unify(boxes[0], scores[0], "the batches of the boxes and of the scores")
+		c.unify(boxes[1], scores[2], "the boxes and their scores")
+	}
+	if known {
+		c.unify(boxes[2], Number(4), "the coordinates of a box, and 4,")
+	}
+	c.setDims(0, []Dim{{}, Number(3)})
+}
