@@ -83,7 +83,7 @@ func scaled(c *call, d Dim, factor float64) Dim {
 	// A factor of few binary digits makes the product exact for every length that an axis has; of another one rounding decides what comes out.
 	for q := int64(1); q <= 1<<8; q *= 2 {
 		if p := factor * float64(q); p == math.Trunc(p) {
-			if p > 1<<12 {
+			if p > 1<<8 {
 				return Dim{}
 			}
 			return d.Mul(Number(int64(p))).FloorDiv(Number(q))
