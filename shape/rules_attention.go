@@ -8,6 +8,8 @@ func attentionRules() ruleSet {
 		"LinearAttention": linearAttentionRule,
 		"RotaryEmbedding": rotaryRule,
 		"TensorScatter":   tensorScatterRule,
+		// Not one of ONNX's operators: ONNX Runtime's optimizer writes it with ONNX's domain.
+		"SimplifiedLayerNormalization": oldNormRule,
 	}
 }
 

@@ -87,6 +87,10 @@ func dftRule(c *call) {
 	if onesided && !inverse {
 		n = n.FloorDiv(Number(2)).Add(Number(1))
 	}
+	if n.AtMost(-1) {
+		c.fault("axis %d has %s elements, of which no signal is made", axis, formatDim(x[a]))
+		return
+	}
 	out[a] = n
 	c.setDims(0, out)
 }
