@@ -50,10 +50,8 @@ func kernelOf(c *call, n int, weights []Dim) ([]Dim, bool) {
 		return nil, false
 	}
 	kernel := numbers(list)
-	if weights != nil {
-		for i, k := range weights {
-			kernel[i] = c.unify(kernel[i], k, "the kernel_shape and the extent of the weights")
-		}
+	for i, k := range weights {
+		kernel[i] = c.unify(kernel[i], k, "the kernel_shape and the extent of the weights")
 	}
 	return kernel, true
 }
