@@ -21,6 +21,15 @@ func heads(c *call, d, n Dim, what string) Dim {
 	return shareOf(c, d, n, what)
 }
 
+// joined returns the dimension that holds as many heads of a size one after the other: where these are as many as the dimension held that they were split from, it
+// is that one.
+func joined(from, were, n, size Dim) Dim {
+	if from.Known() && were.Equal(n) {
+		return from
+	}
+	return n.Mul(size)
+}
+
 // attrDim returns an attribute that counts something: unknown where it is left out, or not positive.
 func attrDim(c *call, name string) Dim {
 	if n := c.attrInt(name, 0); n > 0 {
@@ -98,7 +107,8 @@ func attentionRule(c *call) {
 	case 4:
 		c.setDims(0, []Dim{batch, q[1], q[2], v[3]})
 	case 3:
-		c.setDims(0, []Dim{batch, q[2], q[1].Mul(v[3])})
+		value, _ := c.dims(2)
+		c.setDims(0, []Dim{batch, q[2], joined(dimOf(value, 2), kv, q[1], v[3])})
 	}
 	c.setDims(1, []Dim{batch, kv, total, size})
 	c.setDims(2, []Dim{batch, kv, total, v[3]})
@@ -139,7 +149,7 @@ func linearAttentionRule(c *call) {
 			*d = c.fresh()
 		}
 	}
-	c.setDims(0, []Dim{batch, steps, qHeads.Mul(wide)})
+	c.setDims(0, []Dim{batch, steps, joined(dimOf(v, 2), kvHeads, qHeads, wide)})
 	c.setDims(1, []Dim{batch, kvHeads, size, wide})
 }
 

@@ -11,6 +11,8 @@ func TestAttentionRules(t *testing.T) {
 		{name: "of different ranks", opset: 23, inputs: "float[B,S,512] q, float[B,2,T,64] k, float[B,2,T,64] v", node: "y = Attention(q, k, v)", want: "y float32[...]", fault: "rank"},
 		{name: "heads that are not shared out", opset: 23, inputs: "float[B,8,S,64] q, float[B,3,T,64] k, float[B,3,T,64] v", node: "y = Attention(q, k, v)", fault: "do not divide"},
 		{name: "without numbers of heads", opset: 23, inputs: "float[B,S,512] q, float[B,T,512] k, float[B,T,512] v", node: "y = Attention(q, k, v)", want: "y float32[B,S,?]"},
+		{name: "with as many heads everywhere", opset: 23, inputs: "float[B,S,D] q, float[B,T,D] k, float[B,T,D] v",
+			node: "y, a = Attention<q_num_heads=8, kv_num_heads=8>(q, k, v)", want: "y float32[B,S,D]\na float32[B,8,T,floor(D/8)]"},
 		{name: "linear", opset: 27, inputs: "float[B,T,512] q, float[B,T,128] k, float[B,T,64] v",
 			node: "y, s = LinearAttention<q_num_heads=8, kv_num_heads=2, update_rule=\"linear\">(q, k, v)", want: "y float32[B,T,256]\ns float32[B,2,64,32]"},
 		{name: "rotary", opset: 23, inputs: "float[B,H,S,64] x, float[M,32] c, float[M,32] s", node: "y = RotaryEmbedding(x, c, s)", want: "y float32[B,H,S,64]"},

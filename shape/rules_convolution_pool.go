@@ -29,6 +29,7 @@ func pooled(c *call, x []Dim) ([]Dim, bool) {
 	if !ok {
 		return nil, false
 	}
+	w.pool = true
 	out := []Dim{x[0], x[1]}
 	for i, d := range x[2:] {
 		out = append(out, w.places(c, i, d))

@@ -9,7 +9,7 @@ type window struct {
 	begin, end         []int64 // paddings
 	autoPad            string  // SAME (of either side), VALID, or "" where the paddings are given
 	padded             bool    // whether a padding is given that is not 0
-	ceil               bool
+	ceil, pool         bool
 }
 
 // perAxis reads an attribute that has per numbers for each of n axes, none of them below least: all def where it is left out or empty. It is false, after a
@@ -96,6 +96,9 @@ func (w *window) extent(i int) Dim {
 func (w *window) places(c *call, i int, in Dim) Dim {
 	one, stride, extent := Number(1), Number(w.strides[i]), w.extent(i)
 	if w.autoPad == "SAME" {
+		if w.pool && w.dilations[i] != 1 && !isConst(w.kernel[i], 1) {
+			return Dim{} // the runtime pads for a kernel that is not dilated, and so has fewer places than the text of the operator says
+		}
 		return in.CeilDiv(stride)
 	}
 	begin, end := Number(w.begin[i]), Number(w.end[i])
@@ -103,17 +106,19 @@ func (w *window) places(c *call, i int, in Dim) Dim {
 		begin, end = Number(0), Number(0)
 	}
 	room := in.Add(begin).Add(end).Sub(extent)
-	if room.AtMost(-1) {
+	floor, n := room.FloorDiv(stride).Add(one), room.CeilDiv(stride).Add(one)
+	if !w.ceil {
+		n = floor
+	}
+	if n.AtMost(0) {
 		if in.AtLeast(1) {
 			c.fault("the kernel reaches over %s, and spatial axis %d with its padding has only %s", formatDim(extent), i, formatDim(room.Add(extent)))
 		}
 		return Dim{}
 	}
-	floor := room.FloorDiv(stride).Add(one)
 	if !w.ceil {
-		return floor
+		return n
 	}
-	n := room.CeilDiv(stride).Add(one)
 	if w.autoPad == "VALID" {
 		// The text of the operator has the same number with and without ceil_mode here, implementations do not.
 		if n.Equal(floor) {
