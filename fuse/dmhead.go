@@ -168,6 +168,11 @@ func (d *dmhead) prepare(s *side) error {
 	if err != nil {
 		return err
 	}
+	for _, o := range s.head.Outputs {
+		if r.Axes[o] != 0 {
+			return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: o, Msg: fmt.Sprintf("this output has the batch in axis %d, not in axis 0", r.Axes[o])}
+		}
+	}
 	d.report.Note("%s: %s gives %s", s.name, strings.Join(s.head.Outputs, ", "), s.head.Kind)
 	d.report.Note("%s: batch set to %s, %d changes", s.name, d.o.Batch, len(r.Changes))
 	for _, n := range r.Notes {

@@ -55,6 +55,7 @@ func (r *Result) Of(g *onnxpb.GraphProto, name string) *Value { return r.graphs[
 func Infer(m *onnxpb.ModelProto, o Options) *Result {
 	inf := &inferrer{
 		result:    &Result{graphs: map[*onnxpb.GraphProto]map[string]*Value{}},
+		rules:     allRules(),
 		assume:    o.Assume,
 		functions: map[string]*onnxpb.FunctionProto{},
 		unknown:   map[string]bool{},
@@ -117,6 +118,7 @@ type operator struct {
 // inferrer goes through a model.
 type inferrer struct {
 	result    *Result
+	rules     map[string]ruleSet
 	assume    map[string]int64
 	functions map[string]*onnxpb.FunctionProto
 	unknown   map[string]bool // operators, as told already
@@ -176,7 +178,7 @@ func (inf *inferrer) operator(domain, name string, version int64) *operator {
 	if op := inf.ops[k]; op != nil {
 		return op
 	}
-	op := &operator{rule: allRules()[domain][name]}
+	op := &operator{rule: inf.rules[domain][name]}
 	if facts, ok := opset.Lookup(domain, name, version); ok {
 		op.facts, op.typed = facts, true
 		for _, a := range facts.Attributes {

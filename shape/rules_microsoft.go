@@ -27,7 +27,7 @@ func microsoftRules() ruleSet {
 		"SimplifiedLayerNormalization": oldNormRule,
 		"SkipGroupNorm":                func(c *call) { c.same(0, 0); c.same(1, 0) },
 		"TorchEmbedding":               embeddingRule,
-		"Unique":                       uniqueRule,
+		"Unique":                       uniqueOfVectorRule,
 	}
 	// What comes out is as what goes in first.
 	for _, name := range []string{
@@ -233,11 +233,9 @@ func oldNormRule(c *call) {
 	} else {
 		c.setElem(0, s)
 	}
-	stash := onnxpb.TensorProto_DataType(c.attrInt("stash_type", int64(onnxpb.TensorProto_FLOAT)))
-	for i := 1; i <= 2; i++ {
-		if stash == onnxpb.TensorProto_FLOAT {
-			c.setElem(i, stash)
-		}
+	if stash, ok := c.attrElem("stash_type", onnxpb.TensorProto_FLOAT); ok {
+		c.setElem(1, stash)
+		c.setElem(2, stash)
 	}
 	x, ok := c.dims(0)
 	if !ok {
@@ -299,7 +297,7 @@ func embeddingRule(c *call) {
 	}
 }
 
-func uniqueRule(c *call) {
+func uniqueOfVectorRule(c *call) {
 	c.setElem(0, c.elemOf(0))
 	c.setElem(1, onnxpb.TensorProto_INT64)
 	c.setElem(2, onnxpb.TensorProto_INT64)

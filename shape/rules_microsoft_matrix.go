@@ -13,14 +13,14 @@ func microsoftMatrixRules() ruleSet {
 	}
 	return ruleSet{
 		"DequantizeLinear":         typedBy(1, sameShape),
-		"DynamicQuantizeMatMul":    typedBy(0, func(c *call) { productRule(c, 0, 1, false, false) }),
+		"DynamicQuantizeMatMul":    typedBy(0, func(c *call) { c.matMul(0, 1) }),
 		"DynamicQuantizeLSTM":      typedBy(0, quantizedLSTMRule),
-		"FusedGemm":                typedBy(0, func(c *call) { gemmRule(c, 0, 1) }),
+		"FusedGemm":                typedBy(0, gemmRule),
 		"FusedMatMul":              typedBy(0, fusedMatMulRule),
 		"FusedMatMulActivation":    typedBy(0, fusedMatMulRule),
-		"GemmFastGelu":             typedBy(0, func(c *call) { productRule(c, 0, 1, false, false) }),
+		"GemmFastGelu":             typedBy(0, func(c *call) { c.matMul(0, 1) }),
 		"MatMulBnb4":               typedBy(0, packedMatMulRule),
-		"MatMulIntegerToFloat":     typedBy(2, func(c *call) { productRule(c, 0, 1, false, false) }),
+		"MatMulIntegerToFloat":     typedBy(2, func(c *call) { c.matMul(0, 1) }),
 		"MatMulNBits":              typedBy(0, packedMatMulRule),
 		"QGemm":                    quantizedGemmRule,
 		"QLinearAdd":               binary(0, 3),
@@ -37,12 +37,6 @@ func microsoftMatrixRules() ruleSet {
 	}
 }
 
-func sameShape(c *call) {
-	if x, ok := c.dims(0); ok {
-		c.setDims(0, x)
-	}
-}
-
 // quantizeLinearRule: without a zero point the result is uint8.
 func quantizeLinearRule(c *call) {
 	t := c.elemOf(2)
@@ -53,50 +47,19 @@ func quantizeLinearRule(c *call) {
 	sameShape(c)
 }
 
-// stretched returns the dimension that two become where one of 1 is repeated as often as the other asks for; unknown where it is not known which one that is.
-func stretched(c *call, a, b Dim) Dim {
-	an, aNumber := a.Const()
-	bn, bNumber := b.Const()
-	switch {
-	case aNumber && an == 1:
-		return b
-	case bNumber && bn == 1 || a.Equal(b):
-		return a
-	case aNumber && bNumber:
-		c.fault("the dimensions %d and %d do not go together: they have to be equal, or one of them 1", an, bn)
-		return Dim{}
-	case aNumber || a.AtLeast(2):
-		return a
-	case bNumber || b.AtLeast(2):
-		return b
-	}
-	return Dim{}
-}
-
-// stretchedShapes is stretched for two shapes, which stand side by side at their ends.
-func stretchedShapes(c *call, a, b []Dim) []Dim {
-	if len(a) < len(b) {
-		a, b = b, a
-	}
-	out := slices.Clone(a)
-	for i, d := range b {
-		at := len(a) - len(b) + i
-		out[at] = stretched(c, a[at], d)
-	}
-	return out
-}
-
 // broadcastInputs sets the shape that inputs of an elementwise operator have together.
 func broadcastInputs(c *call, inputs ...int) {
-	var out []Dim
-	for _, i := range inputs {
+	shapes := make([][]Dim, len(inputs))
+	for k, i := range inputs {
 		x, ok := c.dims(i)
 		if !ok {
 			return
 		}
-		out = stretchedShapes(c, out, x)
+		shapes[k] = x
 	}
-	c.setDims(0, out)
+	if out, ok := broadcast(c, shapes...); ok {
+		c.setDims(0, out)
+	}
 }
 
 // productRule is that of MatMul, with either operand transposed first.
@@ -117,24 +80,9 @@ func productRule(c *call, left, right int, transA, transB bool) {
 		}
 		return x
 	}
-	a, b = turned(a, transA), turned(b, transB)
-	row, column := len(a) == 1, len(b) == 1
-	if row {
-		a = []Dim{Number(1), a[0]}
+	if out, ok := c.matrixProduct(turned(a, transA), turned(b, transB)); ok {
+		c.setDims(0, out)
 	}
-	if column {
-		b = []Dim{b[0], Number(1)}
-	}
-	m, n := len(a), len(b)
-	c.unify(a[m-1], b[n-2], "the columns of the first operand and the rows of the second")
-	out := stretchedShapes(c, a[:m-2], b[:n-2])
-	if !row {
-		out = append(out, a[m-2])
-	}
-	if !column {
-		out = append(out, b[n-1])
-	}
-	c.setDims(0, out)
 }
 
 func fusedMatMulRule(c *call) {
@@ -142,25 +90,6 @@ func fusedMatMulRule(c *call) {
 		return
 	}
 	productRule(c, 0, 1, c.attrInt("transA", 0) != 0, c.attrInt("transB", 0) != 0)
-}
-
-// gemmRule is that of a product of two matrices.
-func gemmRule(c *call, left, right int) {
-	if !ofRank(c, left, 2, "A") || !ofRank(c, right, 2, "B") {
-		return
-	}
-	a, _ := c.dims(left)
-	b, _ := c.dims(right)
-	m, k := dimOf(a, 0), dimOf(a, 1)
-	if c.attrInt("transA", 0) != 0 {
-		m, k = k, m
-	}
-	l, n := dimOf(b, 0), dimOf(b, 1)
-	if c.attrInt("transB", 0) != 0 {
-		l, n = n, l
-	}
-	c.unify(k, l, "the columns of A and the rows of B")
-	c.setDims(0, []Dim{m, n})
 }
 
 // quantizedGemmRule: the result is quantized where a scale and a zero point for it are given.
@@ -172,7 +101,21 @@ func quantizedGemmRule(c *call) {
 		t = onnxpb.TensorProto_UNDEFINED
 	}
 	c.setElem(0, t)
-	gemmRule(c, 0, 3)
+	if !ofRank(c, 0, 2, "A") || !ofRank(c, 3, 2, "B") {
+		return
+	}
+	a, _ := c.dims(0)
+	b, _ := c.dims(3)
+	m, k := dimOf(a, 0), dimOf(a, 1)
+	if c.attrInt("transA", 0) != 0 {
+		m, k = k, m
+	}
+	l, n := dimOf(b, 0), dimOf(b, 1)
+	if c.attrInt("transB", 0) != 0 {
+		l, n = n, l
+	}
+	c.unify(k, l, "the columns of A and the rows of B")
+	c.setDims(0, []Dim{m, n})
 }
 
 // packedMatMulRule is that of products with a matrix of K by N (N by K where it is not transposed) that is packed.

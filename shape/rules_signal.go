@@ -17,13 +17,11 @@ func signalRules() ruleSet {
 
 // elemOfAttr gives an output the element type that an attribute names; false, after a fault, where there is none such.
 func elemOfAttr(c *call, out int, name string, def onnxpb.TensorProto_DataType) bool {
-	t := onnxpb.TensorProto_DataType(c.attrInt(name, int64(def)))
-	if _, ok := onnxpb.TensorProto_DataType_name[int32(t)]; !ok || t == onnxpb.TensorProto_UNDEFINED {
-		c.fault("the attribute %s is %d, which is no element type", name, c.attrInt(name, int64(def)))
-		return false
+	t, ok := c.attrElem(name, def)
+	if ok {
+		c.setElem(out, t)
 	}
-	c.setElem(out, t)
-	return true
+	return ok
 }
 
 // length returns a single element that is a length; unknown where it is not known, or after a fault.

@@ -2,6 +2,7 @@ package surgery
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -9,9 +10,9 @@ import (
 )
 
 // setBatch is SetBatchOf on a model that may be left half done.
-func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, only []string) (*Report, error) {
+func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions) (*Report, error) {
 	r := &Report{Edit: "setbatch"}
-	in, err := batchInputs(m, only)
+	in, err := batchInputs(m, o)
 	if err != nil {
 		return nil, err
 	}
@@ -33,11 +34,11 @@ func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, only []string) (*Report, e
 		old = n
 	}
 	edit := &Report{Edit: r.Edit}
-	flow, err := followBatch(work, in, old, free, edit)
+	flow, err := followBatch(work, in, old, free, o, edit)
 	if err != nil && free && in.claimedByOutputs(m) {
 		// The model says that its outputs have the batch, and computes something else: what contradicts it is mended as if it were made for one row.
 		work, edit = onnxpb.Clone(m), &Report{Edit: r.Edit}
-		flow, err = followBatch(work, in, old, false, edit)
+		flow, err = followBatch(work, in, old, false, o, edit)
 	}
 	switch {
 	case err == nil:
@@ -46,6 +47,9 @@ func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, only []string) (*Report, e
 		}
 		r.Merge(edit)
 		declare := &batchDeclaration{batch: batch, facts: flow.facts, symbols: in.symbols, report: r}
+		if o.Explain {
+			r.Explain = flow.explain(m)
+		}
 		return r, declare.model(m, in)
 	case !free:
 		return nil, err
@@ -58,11 +62,11 @@ func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, only []string) (*Report, e
 
 // followBatch mends a model, and proves the result by following the batch through it once more. free says that the batch was no number: then what
 // the graph computes of several rows is what it is meant to compute, and only constants with which it cannot run are mended.
-func followBatch(m *onnxpb.ModelProto, in *batchInputsOf, old int64, free bool, r *Report) (*batchFlow, error) {
+func followBatch(m *onnxpb.ModelProto, in *batchInputsOf, old int64, free bool, o BatchOptions, r *Report) (*batchFlow, error) {
 	if v := m.OpsetVersion(""); v < 7 {
 		return nil, &onnxpb.Error{Kind: onnxpb.Refused, Msg: fmt.Sprintf("the batch is not followed through operators of opset %d", v), Hint: "convert the model to opset 7 or newer"}
 	}
-	flow, err := newBatchFlow(m, in.names, in.symbols, old, r)
+	flow, err := newBatchFlow(m, in, o, old, r)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +75,7 @@ func followBatch(m *onnxpb.ModelProto, in *batchInputsOf, old int64, free bool, 
 		return nil, err
 	}
 	if flow.mends > 0 {
-		again, err := newBatchFlow(m, in.names, in.symbols, old, &Report{})
+		again, err := newBatchFlow(m, in, o, old, &Report{})
 		if err == nil {
 			again.free = free
 			err = again.run()
@@ -87,7 +91,7 @@ func followBatch(m *onnxpb.ModelProto, in *batchInputsOf, old int64, free bool, 
 	return flow, outputsKeepRows(m, flow)
 }
 
-// outputsKeepRows holds every output that depends on the rows to having them in axis 0.
+// outputsKeepRows holds every output that depends on the rows to having one axis that holds them and nothing else.
 func outputsKeepRows(m *onnxpb.ModelProto, flow *batchFlow) error {
 	for _, o := range m.GetGraph().GetOutput() {
 		x := flow.facts[o.GetName()]
@@ -106,29 +110,29 @@ func outputsKeepRows(m *onnxpb.ModelProto, flow *batchFlow) error {
 		case x.sized():
 			return refuse("this output is computed from the size of the batch: %s", formatExtents(x.vals))
 		case !x.rows():
-		case x.axis != 0:
-			return refuse("this output has the batch in axis %d (%s), not in axis 0", x.axis, formatExtents(x.dims))
 		case !x.plain():
-			return refuse("this output lost its batch axis: axis 0 holds the rows together with other elements (%s)", formatExtents(x.dims))
+			return refuse("this output lost its batch axis: axis %d holds the rows together with other elements (%s)", x.axis, formatExtents(x.dims))
 		}
 	}
 	return nil
 }
 
-// batchInputsOf are the graph inputs whose axis 0 is the batch.
+// batchInputsOf are the graph inputs that hold the batch.
 type batchInputsOf struct {
 	names   map[string]bool
+	axis    map[string]int // which axis the batch is, by input
 	order   []*onnxpb.ValueInfoProto
 	numbers map[string]int64 // the batch by input, where it is a number
 	symbols map[string]bool  // the symbols of the batch
 	unknown int              // how many inputs have a batch that is neither
 }
 
-// claimedByOutputs tells whether every output declares the symbol of the batch in axis 0.
+// claimedByOutputs tells whether every output declares the symbol of the batch in one axis.
 func (in *batchInputsOf) claimedByOutputs(m *onnxpb.ModelProto) bool {
 	for _, o := range m.GetGraph().GetOutput() {
-		dims := o.ShapeProto().GetDim()
-		if len(dims) == 0 || dims[0].GetDimParam() == "" || !in.symbols[dims[0].GetDimParam()] {
+		if !slices.ContainsFunc(o.ShapeProto().GetDim(), func(d *onnxpb.TensorShapeProto_Dimension) bool {
+			return d.GetDimParam() != "" && in.symbols[d.GetDimParam()]
+		}) {
 			return false
 		}
 	}
@@ -136,8 +140,9 @@ func (in *batchInputsOf) claimedByOutputs(m *onnxpb.ModelProto) bool {
 }
 
 // batchInputs finds the inputs that hold the batch: those named, or all that are no initializers and have axes.
-func batchInputs(m *onnxpb.ModelProto, only []string) (*batchInputsOf, error) {
-	in := &batchInputsOf{names: map[string]bool{}, numbers: map[string]int64{}, symbols: map[string]bool{}}
+func batchInputs(m *onnxpb.ModelProto, o BatchOptions) (*batchInputsOf, error) {
+	only := o.Inputs
+	in := &batchInputsOf{names: map[string]bool{}, axis: map[string]int{}, numbers: map[string]int64{}, symbols: map[string]bool{}}
 	inits := map[string]bool{}
 	for _, t := range m.GetGraph().GetInitializer() {
 		inits[t.GetName()] = true
@@ -176,9 +181,13 @@ func batchInputs(m *onnxpb.ModelProto, only []string) (*batchInputsOf, error) {
 		if !ranked {
 			return nil, &onnxpb.Error{Tensor: name, Msg: "the rank of this input is not known", Hint: "give it a shape with onnxtool setinput first"}
 		}
-		in.names[name] = true
+		axis, ok := normAxis(int64(o.Axes[name]), len(dims))
+		if !ok {
+			return nil, &onnxpb.Error{Tensor: name, Msg: fmt.Sprintf("has no axis %d: its shape is %s", o.Axes[name], onnxpb.FormatShape(dims)), Hint: "axes count from 0, or from -1 backwards"}
+		}
+		in.names[name], in.axis[name] = true, axis
 		in.order = append(in.order, v)
-		switch d := dims[0]; {
+		switch d := dims[axis]; {
 		case d.Known:
 			in.numbers[name] = d.Value
 		case d.Param != "":
@@ -187,8 +196,19 @@ func batchInputs(m *onnxpb.ModelProto, only []string) (*batchInputsOf, error) {
 			in.unknown++
 		}
 	}
-	for _, n := range only {
+	axed := make([]string, 0, len(o.Axes))
+	for n := range o.Axes {
+		if !in.names[n] {
+			axed = append(axed, n)
+			wanted[n] = true
+		}
+	}
+	sort.Strings(axed)
+	for _, n := range append(slices.Clone(only), axed...) {
 		if wanted[n] {
+			if slices.Contains(all, n) {
+				return nil, &onnxpb.Error{Kind: onnxpb.Usage, Tensor: n, Msg: "an axis is given for this input, and it is not one of those that hold the batch", Hint: "name it with the others, or leave its axis out"}
+			}
 			e := &onnxpb.Error{Tensor: n, Msg: "the model has no such input", Hint: "its inputs are " + strings.Join(all, ", ")}
 			if near := Nearest(n, all, 3); len(near) > 0 {
 				e.Hint = "did you mean " + strings.Join(near, ", ") + "?"
@@ -214,7 +234,7 @@ func (in *batchInputsOf) check(m *onnxpb.ModelProto, batch onnxpb.Dim) error {
 			continue
 		}
 		if n < 1 {
-			return &onnxpb.Error{Tensor: v.GetName(), Msg: fmt.Sprintf("axis 0 of this input has the size %d", n), Hint: "a batch has at least one row"}
+			return &onnxpb.Error{Tensor: v.GetName(), Msg: fmt.Sprintf("axis %d of this input, which is to be the batch, has the size %d", in.axis[v.GetName()], n), Hint: "a batch has at least one row"}
 		}
 		if seen >= 0 && n != seen {
 			list := []string{}
@@ -222,8 +242,8 @@ func (in *batchInputsOf) check(m *onnxpb.ModelProto, batch onnxpb.Dim) error {
 				list = append(list, fmt.Sprintf("%s: %d", name, n))
 			}
 			sort.Strings(list)
-			return &onnxpb.Error{Tensor: v.GetName(), Msg: "the inputs have different sizes in axis 0 (" + strings.Join(list, ", ") + "), so it is not the batch in all of them",
-				Hint: "name the inputs that hold the batch with --input"}
+			return &onnxpb.Error{Tensor: v.GetName(), Msg: "the inputs have different sizes where the batch is to be, in axis 0 if nothing else is told (" + strings.Join(list, ", ") + ")",
+				Hint: "name the inputs that hold the batch with --inputs, or the axis with --axis INPUT=AXIS"}
 		}
 		seen = n
 	}
@@ -233,7 +253,7 @@ func (in *batchInputsOf) check(m *onnxpb.ModelProto, batch onnxpb.Dim) error {
 	var err error
 	inOrder := map[*onnxpb.TensorShapeProto_Dimension]bool{}
 	for _, v := range in.order {
-		inOrder[v.ShapeProto().GetDim()[0]] = true
+		inOrder[v.ShapeProto().GetDim()[in.axis[v.GetName()]]] = true
 	}
 	for _, v := range m.GetGraph().GetInput() {
 		for i, d := range v.ShapeProto().GetDim() {

@@ -49,7 +49,7 @@ func TestSetBatchOnCorpus(t *testing.T) {
 			if len(opset.Check(m, opset.CheckOptions{})) > 0 {
 				continue
 			}
-			_, err := surgery.SetBatch(m, onnxpb.Symbol("batch_of_this_test"))
+			report, err := surgery.SetBatch(m, onnxpb.Symbol("batch_of_this_test"))
 			if err != nil {
 				var oe *onnxpb.Error
 				if !errors.As(err, &oe) {
@@ -63,7 +63,7 @@ func TestSetBatchOnCorpus(t *testing.T) {
 				t.Errorf("%s: the result is not valid: %v", name, faults)
 				continue
 			}
-			r, err := verify.CheckBatch(e, verify.Source{Model: original}, verify.Source{Model: m}, []int64{1, 2, 7}, 3, verify.BatchOptions{})
+			r, err := verify.CheckBatch(e, verify.Source{Model: original}, verify.Source{Model: m}, []int64{1, 2, 7}, 3, verify.BatchOptions{Axes: report.Axes})
 			switch {
 			case err != nil && !strings.Contains(err.Error(), "the changed model"):
 				cannotRun[firstOp(m)]++

@@ -210,10 +210,11 @@ func TestSetBatchOnRandomGraphs(t *testing.T) {
 			if strings.Contains(written(r), "node") {
 				mended++
 			}
-			if d, _ := m.Graph.Output[0].Shape(); len(d) == 0 || d[0] != onnxpb.Symbol("N") {
+			axis, hasRows := r.Axes[v.name]
+			if d, _ := m.Graph.Output[0].Shape(); !hasRows || len(d) <= axis || d[axis] != onnxpb.Symbol("N") {
 				t.Errorf("seed %d, %s: output %s", seed, v.name, onnxpb.FormatShape(d))
 			}
-			rep, err := verify.CheckBatch(e, verify.Source{Model: one}, verify.Source{Model: m}, []int64{1, 3}, seed, verify.BatchOptions{})
+			rep, err := verify.CheckBatch(e, verify.Source{Model: one}, verify.Source{Model: m}, []int64{1, 3}, seed, verify.BatchOptions{Axes: r.Axes})
 			if err != nil {
 				t.Errorf("seed %d, %s: %v", seed, v.name, err)
 				continue

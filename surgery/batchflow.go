@@ -3,6 +3,7 @@ package surgery
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"onnxtool/onnxpb"
 )
@@ -10,14 +11,17 @@ import (
 // batchFlow follows the batch through a graph, from the inputs forward, one operator after the other. It mends, in place, the constants that
 // stand for the batch, and stops with an error where a row of the result would no longer be what the model computes from that row alone.
 type batchFlow struct {
-	g         *Graph
-	opset     int64 // version of the default domain
-	old       int64 // the batch that the constants were made for
-	free      bool  // the batch was no number: see followBatch
-	batchSyms map[string]bool
-	facts     map[string]*batchFact
-	names     *Names
-	report    *Report
+	g          *Graph
+	opset      int64 // version of the default domain
+	old        int64 // the batch that the constants were made for
+	free       bool  // the batch was no number: see followBatch
+	batchSyms  map[string]bool
+	facts      map[string]*batchFact
+	source     string // an input that holds the batch and nothing else in axis sourceAxis
+	sourceAxis int
+	trusted    map[string]bool // operators that are taken to work row by row: see BatchOptions.Trust
+	names      *Names
+	report     *Report
 
 	nodes    []*onnxpb.NodeProto // the graph's new list of nodes
 	fresh    int                 // how many unknown lengths there are
@@ -26,12 +30,15 @@ type batchFlow struct {
 	shared   map[string]string // values that mends made, by what they are, for others to read
 }
 
-// newBatchFlow starts an analysis. inputs maps the graph inputs that hold the batch in axis 0; old is the batch that the constants of the
-// graph were made for.
-func newBatchFlow(m *onnxpb.ModelProto, inputs map[string]bool, syms map[string]bool, old int64, r *Report) (*batchFlow, error) {
+// newBatchFlow starts an analysis of the batch in some inputs; old is the batch that the constants of the graph were made for.
+func newBatchFlow(m *onnxpb.ModelProto, in *batchInputsOf, o BatchOptions, old int64, r *Report) (*batchFlow, error) {
+	syms := in.symbols
 	f := &batchFlow{
 		g: NewGraph(m), opset: m.OpsetVersion(""), old: old, batchSyms: syms, facts: map[string]*batchFact{},
-		names: NewNames(m), report: r, shared: map[string]string{},
+		names: NewNames(m), report: r, shared: map[string]string{}, trusted: map[string]bool{},
+	}
+	for _, op := range o.Trust {
+		f.trusted[strings.TrimPrefix(op, "ai.onnx.")] = true
 	}
 	for _, t := range m.GetGraph().GetInitializer() {
 		f.facts[t.GetName()] = f.tensorFact(t)
@@ -50,14 +57,18 @@ func newBatchFlow(m *onnxpb.ModelProto, inputs map[string]bool, syms map[string]
 			x = freeFact(dims)
 		}
 		x.elem = v.ElemType()
-		if inputs[name] {
-			for _, d := range v.ShapeProto().GetDim()[1:] {
-				if p := d.GetDimParam(); p != "" && syms[p] {
+		if in.names[name] {
+			axis := in.axis[name]
+			for i, d := range v.ShapeProto().GetDim() {
+				if p := d.GetDimParam(); i != axis && p != "" && syms[p] {
 					return nil, &onnxpb.Error{Kind: onnxpb.Refused, Tensor: name, Msg: fmt.Sprintf("symbol %s stands for the batch, and for another dimension of this input too", p), Hint: "rename one of the two: onnxtool rename --dim"}
 				}
 			}
-			x.dims[0] = batchExtent
-			x.axis, x.outer = 0, extentOf(1)
+			x.dims[axis] = batchExtent
+			x.axis, x.outer = axis, extentOf(1)
+			if f.source == "" {
+				f.source, f.sourceAxis = name, axis
+			}
 		}
 		f.facts[name] = x
 	}
@@ -187,7 +198,12 @@ func (c *batchCall) outputs(moves bool) ([]*batchFact, error) {
 		if d := onnxpb.NormalDomain(c.n.GetDomain()); d != "" {
 			op = d + "." + op
 		}
-		return nil, c.refuse("what operator %s does to the rows of a batch is not known", op)
+		if c.f.trusted[op] {
+			return c.trust()
+		}
+		e := c.refuse("what operator %s does to the rows of a batch is not known", op)
+		e.Hint = "if it works on each row by itself: --trust " + op
+		return nil, e
 	}
 	for i, x := range c.in {
 		switch {
@@ -239,7 +255,7 @@ func captured(n *onnxpb.NodeProto) []string {
 const batchHint = "run it row by row, or export it with a free batch axis"
 
 // refuse makes the error that this node does not allow the change of the batch.
-func (c *batchCall) refuse(format string, args ...any) error {
+func (c *batchCall) refuse(format string, args ...any) *onnxpb.Error {
 	return &onnxpb.Error{Kind: onnxpb.Refused, Node: c.n.Label(), Msg: "the batch cannot be changed: " + fmt.Sprintf(format, args...), Hint: batchHint}
 }
 

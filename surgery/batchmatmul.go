@@ -68,7 +68,14 @@ func (c *batchCall) product(left, right int) ([]*batchFact, error) {
 	}
 	if axis >= 0 && axis < rank-2 && !(pa >= 0 && pb >= 0) {
 		if k := axis - (rank - len(other)); k >= 0 && !other[k].is(1) {
-			return nil, c.refuse("a matrix of shape %s stands where the batch is (axis %d) and does not grow with it", formatExtents(other), k)
+			free, rows := right, left
+			if pa < 0 {
+				free, rows = left, right
+			}
+			if err := c.grow(free, k, rows); err != nil { // of more than two axes, so that k is one of its own
+				return nil, err
+			}
+			return c.product(left, right)
 		}
 	}
 	out := make([]extent, rank)

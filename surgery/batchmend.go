@@ -142,14 +142,15 @@ func (c *batchCall) length(value string, axis int) string {
 	return name
 }
 
-// grow repeats a value that has one row, in axis, for every row that the batch axis of input holder has.
+// grow repeats a value that is the same for every row once for each of them, in axis: for the rows of input holder, which lie there in its own batch axis. It has to be of
+// the size there that the holder has for one row.
 func (c *batchCall) grow(input, axis, holder int) error {
 	x, h := c.in[input], c.in[holder]
 	name := c.n.Input[input]
 	switch {
-	case axis >= x.rank() || !x.dims[axis].is(1) || c.f.old != 1:
+	case axis >= x.rank() || c.f.old != 1 || x.dims[axis] != h.dims[h.axis].at(1):
 		return c.refuse("%q, of shape %s, stands where the batch is (axis %d) and does not grow with it", name, formatExtents(x.dims), axis)
-	case !h.plain():
+	case !h.outer.is(1):
 		return c.refuse("%q, of shape %s, stands beside rows that lie in blocks (%s)", name, formatExtents(x.dims), formatExtents(h.dims))
 	case c.f.opset < 8:
 		return &onnxpb.Error{Kind: onnxpb.Refused, Node: c.n.Label(), Tensor: name, Msg: "must be repeated for every row, for which opset 7 has no operator", Hint: "convert the model to a newer opset"}
@@ -157,30 +158,26 @@ func (c *batchCall) grow(input, axis, holder int) error {
 	key := fmt.Sprintf("rows %d %s", axis, name)
 	grown := c.f.shared[key]
 	if grown == "" {
-		target := c.length(c.n.Input[holder], h.axis)
-		var parts []string
+		op, source, sourceAxis := "Expand", c.n.Input[holder], h.axis
+		if !h.plain() {
+			op, source, sourceAxis = "Tile", c.f.source, c.f.sourceAxis
+		}
+		target := c.length(source, sourceAxis)
 		ones := func(n int) []string {
 			if n == 0 {
 				return nil
 			}
-			v := make([]int64, n)
-			for i := range v {
-				v[i] = 1
-			}
-			return []string{c.f.constant(name+"_ones", elemInt64, v)}
+			return []string{c.f.constant(name+"_ones", elemInt64, slices.Repeat([]int64{1}, n))}
 		}
-		parts = append(append(ones(axis), target), ones(x.rank()-1-axis)...)
+		parts := append(append(ones(axis), target), ones(x.rank()-1-axis)...)
 		if len(parts) > 1 {
-			vals := make([]extent, x.rank())
-			for i := range vals {
-				vals[i] = extentOf(1)
-			}
+			vals := slices.Repeat([]extent{extentOf(1)}, x.rank())
 			vals[axis] = batchExtent
 			target = c.emit("Concat", name+"_rows_shape", valsFact(elemInt64, []int64{int64(x.rank())}, vals), parts, onnxpb.Int("axis", 0))
 		}
 		dims := append([]extent{}, x.dims...)
-		dims[axis] = batchExtent
-		grown = c.emit("Expand", name+"_rows", rowsFact(dims, axis, extentOf(1)), []string{name, target})
+		dims[axis] = x.dims[axis].mul(batchExtent)
+		grown = c.emit(op, name+"_rows", rowsFact(dims, axis, extentOf(1)), []string{name, target})
 		c.f.shared[key] = grown
 	}
 	c.f.mends++

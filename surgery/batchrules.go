@@ -33,6 +33,7 @@ func init() {
 	add((*batchCall).slice, at(0), at(1, 2), "Slice")
 	add((*batchCall).gather, at(0, 1), 0, "Gather")
 	add((*batchCall).gatherElements, at(0, 1), 0, "GatherElements")
+	add((*batchCall).gatherND, at(0, 1), 0, "GatherND")
 	add((*batchCall).transpose, at(0), 0, "Transpose")
 	add((*batchCall).squeeze, at(0), 0, "Squeeze")
 	add((*batchCall).unsqueeze, at(0), 0, "Unsqueeze")
@@ -153,7 +154,10 @@ func (c *batchCall) broadcast(ops []*batchFact) (*batchFact, error) {
 				continue
 			}
 			if j == axis && !x.rows() && !x.dims[k].is(1) {
-				return nil, c.refuse("%q, of shape %s, stands where the batch is (axis %d) and does not grow with it", c.n.Input[i], formatExtents(x.dims), k)
+				if err := c.grow(i, k, holder); err != nil {
+					return nil, err
+				}
+				return c.broadcast(c.in)
 			}
 			out[j] = c.f.meet(out[j], x.dims[k])
 		}

@@ -212,5 +212,45 @@ func (c *batchCall) gatherElements() ([]*batchFact, error) {
 	return one(like(index))
 }
 
+// gatherND is GatherND: of the data, the axes behind batch_dims that an index names must not hold the batch. Where the batch is among the batch_dims, the indices have it too.
+func (c *batchCall) gatherND() ([]*batchFact, error) {
+	x, err := c.data(0)
+	if err != nil {
+		return nil, err
+	}
+	index, err := c.data(1)
+	if err != nil {
+		return nil, err
+	}
+	batch := int(c.n.AttrInt("batch_dims", 0))
+	if index.rank() == 0 || batch < 0 || batch >= index.rank() {
+		return nil, c.refuse("its indices %s have no axis for its batch_dims %d", formatExtents(index.dims), batch)
+	}
+	depth, known := index.dims[index.rank()-1].num()
+	if !known || depth < 0 || batch+int(depth) > x.rank() {
+		return nil, c.refuse("its indices %s do not fit its data %s", formatExtents(index.dims), formatExtents(x.dims))
+	}
+	first := batch + int(depth) // of the axes of the data that are taken whole
+	y := freeFact(append(append([]extent{}, index.dims[:index.rank()-1]...), x.dims[first:]...))
+	switch {
+	case x.rows() && x.axis >= batch && x.axis < first:
+		return nil, c.mixes("it picks rows along axis %d, which holds the batch (%s)", x.axis, formatExtents(x.dims))
+	case index.rows() && index.axis == index.rank()-1:
+		return nil, c.mixes("the numbers of its indices are those of different rows (%s)", formatExtents(index.dims))
+	case x.rows() && x.axis < batch || index.rows() && index.axis < batch:
+		if !x.rows() || !index.rows() || x.axis != index.axis || x.dims[x.axis] != index.dims[index.axis] || x.outer != index.outer {
+			return nil, c.refuse("its indices (%s) and its data (%s) do not grow together", formatExtents(index.dims), formatExtents(x.dims))
+		}
+		y.axis, y.outer = x.axis, x.outer
+	case x.rows() && index.rows():
+		return nil, c.mixes("it picks from every row by the indices of every row")
+	case x.rows():
+		y.axis, y.outer = index.rank()-1+x.axis-first, x.outer
+	case index.rows():
+		y.axis, y.outer = index.axis, index.outer
+	}
+	return one(y)
+}
+
 // elemInt64 is the type of shapes.
 const elemInt64 = onnxpb.TensorProto_INT64

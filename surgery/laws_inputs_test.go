@@ -12,7 +12,7 @@ import (
 // TestLawsOfInputs holds the edits of inputs and of the batch to the laws of surgery.
 func TestLawsOfInputs(t *testing.T) {
 	setBatch := func(d onnxpb.Dim, inputs ...string) edit {
-		return func(m *onnxpb.ModelProto) (*Report, error) { return SetBatchOf(m, d, inputs) }
+		return func(m *onnxpb.ModelProto) (*Report, error) { return SetBatchOf(m, d, BatchOptions{Inputs: inputs}) }
 	}
 	setInput := func(name string, s InputSpec) edit {
 		return func(m *onnxpb.ModelProto) (*Report, error) { return SetInput(m, name, s) }

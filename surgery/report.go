@@ -3,6 +3,7 @@ package surgery
 import (
 	"fmt"
 	"io"
+	"strconv"
 
 	"onnxtool/onnxpb"
 )
@@ -14,6 +15,36 @@ type Report struct {
 	Notes   []string `json:"notes,omitempty"` // what the user should know, though it is no change
 	// Carry tells where the external data lies that a model made of several has: whoever saves it hands this to onnxpb.Save.
 	Carry []onnxpb.CarryFile `json:"-"`
+	// Axes tells in which axis the batch lies, after SetBatch, of each input and output that has one.
+	Axes map[string]int `json:"axes,omitempty"`
+	// Explain tells where SetBatch found the batch, value by value, where it was asked to.
+	Explain []BatchPlace `json:"explain,omitempty"`
+}
+
+// BatchPlace is where the batch lies in a value of the graph.
+type BatchPlace struct {
+	Node   string `json:"node,omitempty"`   // that makes the value; empty for inputs and constants
+	Op     string `json:"op,omitempty"`     // its operator
+	Tensor string `json:"tensor"`           // the value
+	Shape  string `json:"shape"`            // N is the batch, ? what is not known
+	Axis   int    `json:"axis"`             // that holds the rows; -1 where the value depends on their number only
+	Blocks string `json:"blocks,omitempty"` // into how many blocks the rows are parted in this axis, where they are not one
+}
+
+// String writes a place as one line.
+func (p BatchPlace) String() string {
+	from := "input"
+	if p.Op != "" {
+		from = p.Op + " " + strconv.Quote(p.Node)
+	}
+	where := fmt.Sprintf("rows in axis %d", p.Axis)
+	switch {
+	case p.Axis < 0:
+		where = "counts rows"
+	case p.Blocks != "":
+		where += ", in " + p.Blocks + " blocks"
+	}
+	return fmt.Sprintf("%s: %s %s: %s", from, p.Tensor, p.Shape, where)
 }
 
 // Change is one thing that an edit changed.
@@ -63,6 +94,9 @@ func (r *Report) Write(w io.Writer) {
 	}
 	for _, c := range r.Changes {
 		fmt.Fprintf(w, "%s: %s\n", r.Edit, c)
+	}
+	for _, p := range r.Explain {
+		fmt.Fprintf(w, "%s: %s\n", r.Edit, p)
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(w, "%s: note: %s\n", r.Edit, n)

@@ -9,23 +9,76 @@ import (
 // SetBatch gives a model another batch: a symbol, such as N, or a number. See SetBatchOf; every input that has axes and no default counts as holding
 // the batch in axis 0.
 func SetBatch(m *onnxpb.ModelProto, batch onnxpb.Dim) (*Report, error) {
-	return SetBatchOf(m, batch, nil)
+	return SetBatchOf(m, batch, BatchOptions{})
 }
 
-// SetBatchOf gives a model another batch, which lies in axis 0 of the inputs that are named (of all that have axes and no default, where none is
-// named).
+// BatchOptions say where the batch of a model lies. The zero value is axis 0 of every input that has axes and no default.
+type BatchOptions struct {
+	// Inputs are those that hold the batch; none: all that have axes and no default.
+	Inputs []string
+	// Axes are the axes of the batch in inputs where it is not axis 0; from the end where they are negative.
+	Axes map[string]int
+	// Trust names operators, as OPERATOR or DOMAIN.OPERATOR, that are not known and are taken to work on each row by itself: the batch lies in all of their outputs in the
+	// axis where it lies in the first input that has it.
+	Trust []string
+	// Force declares the batch where it cannot be followed as well: nothing is mended then, and the report says so.
+	Force bool
+	// Explain has the report tell where the batch lies in every value.
+	Explain bool
+}
+
+// SetBatchOf gives a model another batch, which lies in axis 0 of its inputs, or where the options say.
 //
 // Where the batch was a number, it is followed forward from the inputs through every operator, and constants that stand for it are mended: targets
 // of Reshape and Expand, ends of Slice, sizes of Resize, and tensors of one row that are joined with rows. Shapes that the graph computes from
 // its inputs stay as they are. Outputs and value_info are declared anew. The result computes of each row what the model computed of that row:
 // an operator for which that cannot be proven (it reduces, sums or picks over the batch, is in training mode, has a subgraph that reads rows, or is not
-// known) makes the edit fail with an Error of kind Refused that names the node; so does an output whose axis 0 is not the batch. Outputs that do not
-// depend on the inputs stay as they are.
+// known) makes the edit fail with an Error of kind Refused that names the node; so does an output of which no axis is the batch. Outputs that do not
+// depend on the inputs stay as they are. Report.Axes tells where the batch lies in inputs and outputs.
 //
 // Where the batch was a symbol, the model is taken at its word: the symbol is replaced wherever it is declared, and constants that
 // contradict it are mended where they can be found out as above.
-func SetBatchOf(m *onnxpb.ModelProto, batch onnxpb.Dim, inputs []string) (*Report, error) {
-	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) { return setBatch(m, batch, inputs) })
+func SetBatchOf(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions) (*Report, error) {
+	r, err := atomically(m, func(m *onnxpb.ModelProto) (*Report, error) { return setBatch(m, batch, o) })
+	if err != nil && o.Force && onnxpb.KindOf(err) == onnxpb.Refused {
+		return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) { return forceBatch(m, batch, o, err) })
+	}
+	return r, err
+}
+
+// forceBatch declares the batch of the inputs, and nothing more: what was refused is not mended, and outputs are left open where they would contradict it.
+func forceBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions, refused error) (*Report, error) {
+	r := &Report{Edit: "setbatch", Axes: map[string]int{}}
+	in, err := batchInputs(m, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range in.order {
+		before := typeShape(v)
+		axis := in.axis[v.GetName()]
+		batch.Set(v.ShapeProto().GetDim()[axis])
+		r.Axes[v.GetName()] = axis
+		r.Add("changed", "input", v.GetName(), before, typeShape(v))
+	}
+	old := map[onnxpb.Dim]bool{}
+	for _, n := range in.numbers {
+		old[onnxpb.Number(n)] = true
+	}
+	for i, list := range [][]*onnxpb.ValueInfoProto{m.GetGraph().GetOutput(), m.GetGraph().GetValueInfo()} {
+		for _, v := range list {
+			before := typeShape(v)
+			for _, d := range v.ShapeProto().GetDim() {
+				if old[onnxpb.DimOf(d)] {
+					onnxpb.Dim{}.Set(d)
+				}
+			}
+			if after := typeShape(v); after != before && i == 0 {
+				r.Add("changed", "output", v.GetName(), before, after)
+			}
+		}
+	}
+	r.Note("forced, and not proven: only the declarations were changed, and the model may compute something else of a row, or not run at all: %v", refused)
+	return r, nil
 }
 
 // batchDeclaration writes the new batch into the declarations of a model.
@@ -47,7 +100,7 @@ func (d *batchDeclaration) model(m *onnxpb.ModelProto, in *batchInputsOf) error 
 	}
 	for _, v := range top.GetInput() {
 		if in.names[v.GetName()] {
-			d.batch.Set(v.ShapeProto().GetDim()[0])
+			d.batch.Set(v.ShapeProto().GetDim()[in.axis[v.GetName()]])
 		}
 	}
 	for _, list := range lists[1:] {
@@ -72,11 +125,21 @@ func (d *batchDeclaration) model(m *onnxpb.ModelProto, in *batchInputsOf) error 
 	if infos > 0 {
 		d.report.Note("%d declarations in value_info follow", infos)
 	}
+	d.report.Axes = map[string]int{}
+	for name, axis := range in.axis {
+		d.report.Axes[name] = axis
+	}
 	if d.facts != nil {
 		for _, v := range top.GetOutput() {
-			if !d.facts[v.GetName()].rows() {
+			x := d.facts[v.GetName()]
+			switch {
+			case !x.rows():
 				d.report.Note("output %q does not depend on the batch and stays as it is", v.GetName())
+				continue
+			case x.axis != 0:
+				d.report.Note("output %q has the batch in axis %d", v.GetName(), x.axis)
 			}
+			d.report.Axes[v.GetName()] = x.axis
 		}
 	}
 	return d.clash(top)

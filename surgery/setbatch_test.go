@@ -387,7 +387,7 @@ func TestSetBatchDeclares(t *testing.T) {
 	if _, err := surgery.SetBatch(m, onnxpb.Symbol("N")); err == nil || !strings.Contains(err.Error(), "different sizes in axis 0 (scale: 5, x: 1)") || !strings.Contains(err.Error(), "--input") {
 		t.Errorf("inputs of different sizes: %v", err)
 	}
-	r, err := surgery.SetBatchOf(m, onnxpb.Symbol("N"), []string{"x"})
+	r, err := surgery.SetBatchOf(m, onnxpb.Symbol("N"), surgery.BatchOptions{Inputs: []string{"x"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,7 +409,7 @@ func TestSetBatchDeclares(t *testing.T) {
 	}
 
 	four := model()
-	if _, err := surgery.SetBatchOf(four, onnxpb.Number(4), []string{"x"}); err != nil {
+	if _, err := surgery.SetBatchOf(four, onnxpb.Number(4), surgery.BatchOptions{Inputs: []string{"x"}}); err != nil {
 		t.Fatal(err)
 	}
 	if d, _ := four.Graph.ValueInfo[0].Shape(); onnxpb.FormatShape(d) != "[16,6]" {

@@ -196,7 +196,7 @@ func mendForBatch(m *onnxpb.ModelProto, name string, shape []onnxpb.Dim, r *Repo
 	}
 	fixed := onnxpb.Clone(m)
 	onnxpb.Number(1).Set(axis(fixed))
-	if sub, err := setBatch(fixed, shape[0], []string{name}); err == nil {
+	if sub, err := setBatch(fixed, shape[0], BatchOptions{Inputs: []string{name}}); err == nil {
 		for _, c := range sub.Changes {
 			if c.What == "node" {
 				one := append([]onnxpb.Dim{onnxpb.Number(1)}, shape[1:]...)
@@ -207,7 +207,7 @@ func mendForBatch(m *onnxpb.ModelProto, name string, shape []onnxpb.Dim, r *Repo
 	}
 	// As long as the input says nothing of its batch, nothing is known to be done.
 	onnxpb.Symbol("onnxtool_unsaid").Set(axis(m))
-	sub, err := setBatch(m, shape[0], []string{name})
+	sub, err := setBatch(m, shape[0], BatchOptions{Inputs: []string{name}})
 	if err != nil {
 		return err
 	}
@@ -260,7 +260,7 @@ func setBatchAxis(m *onnxpb.ModelProto, old, shape []onnxpb.Dim, r *Report) erro
 	if len(shape) == 0 || old[0] == shape[0] || old[0] == (onnxpb.Dim{}) {
 		return nil
 	}
-	sub, err := setBatch(m, shape[0], nil)
+	sub, err := setBatch(m, shape[0], BatchOptions{})
 	if err != nil {
 		if e, ok := err.(*onnxpb.Error); ok && e.Hint == "" {
 			e.Hint = "axis 0 is the batch, which goes through onnxtool setbatch; give axis 0 as " + old[0].String() + " to leave it"

@@ -10,8 +10,10 @@ import (
 
 // BatchOptions say how CheckBatch runs models; the zero value is good for most.
 type BatchOptions struct {
-	// Inputs are the inputs whose axis 0 is the batch; none: all that have axes and no default.
+	// Inputs are the inputs that hold the batch; none: all that have axes and no default.
 	Inputs []string
+	// Axes are the axes of the batch, by input and output, where it is not axis 0: Report.Axes of surgery.SetBatch.
+	Axes map[string]int
 	// Tolerance is how far an element may lie from its own row's. The zero Tolerance is DefaultTolerance, as kernels add up in another
 	// order at another batch, and for the types of 16 bits a few of their own steps.
 	Tolerance Tolerance
@@ -48,7 +50,7 @@ type BatchRow struct {
 
 // CheckBatch tells whether a model computes at every batch what the original, from which setbatch made it, computes of each row by itself. Both
 // run on the same seeded rows (see Generate): the original one row at a time (in groups, where its batch is fixed to a number other than 1), the changed
-// model at each of the batches. Outputs of which the changed model does not declare the batch in axis 0 are compared whole.
+// model at each of the batches. Outputs of which the changed model does not declare the batch in its axis (axis 0, if nothing else is told) are compared whole.
 //
 // Where the changed model's batch is a number, only that batch can be run, whatever is asked. That rows differ is no error but the report's
 // answer; an engine that does not run the changed model at some batch is one (kind Engine).
@@ -121,7 +123,7 @@ type batchCheck struct {
 	byType   bool // whether the tolerance follows the element type
 	report   *BatchReport
 	original []port
-	carries  map[string]bool // the inputs whose axis 0 is the batch
+	carries  map[string]bool // the inputs that hold the batch
 	batch    onnxpb.Dim      // what the changed model declares for it
 	step     int64           // how many rows the original takes at a time
 }
@@ -146,19 +148,23 @@ func (c *batchCheck) findBatch(changed *onnxpb.ModelProto) error {
 		}
 		if !p.tensor || p.ranked && len(p.dims) == 0 {
 			if len(c.o.Inputs) > 0 {
-				return &onnxpb.Error{Tensor: p.name, Msg: "has no axis 0"}
+				return &onnxpb.Error{Tensor: p.name, Msg: "has no batch axis"}
 			}
 			continue
 		}
 		if !p.ranked || !q.ranked || len(q.dims) != len(p.dims) {
 			return &onnxpb.Error{Tensor: p.name, Msg: "the shape of this input is not declared, or not of the same rank in both models"}
 		}
-		c.carries[p.name] = true
-		if p.dims[0].Known {
-			c.step = max(1, p.dims[0].Value)
+		axis := c.o.Axes[p.name]
+		if axis < 0 || axis >= len(p.dims) {
+			return &onnxpb.Error{Tensor: p.name, Msg: fmt.Sprintf("has no axis %d", axis)}
 		}
-		if q.dims[0].Known || !found {
-			c.batch = q.dims[0]
+		c.carries[p.name] = true
+		if p.dims[axis].Known {
+			c.step = max(1, p.dims[axis].Value)
+		}
+		if q.dims[axis].Known || !found {
+			c.batch = q.dims[axis]
 		}
 		found = true
 	}
@@ -175,7 +181,7 @@ func (c *batchCheck) generate(total int64, seed uint64) (map[string]*onnxpb.Valu
 		dims := make([]int64, len(p.dims))
 		for i, d := range p.dims {
 			switch {
-			case i == 0 && c.carries[p.name]:
+			case i == c.o.Axes[p.name] && c.carries[p.name]:
 				dims[i] = total
 				continue
 			case d.Known:
@@ -214,7 +220,7 @@ func (c *batchCheck) part(inputs map[string]*onnxpb.Value, from, to int64) (map[
 	for name, v := range inputs {
 		part[name] = v
 		if c.carries[name] {
-			a, err := rows(v.Array, from, to)
+			a, err := rowsAlong(v.Array, c.o.Axes[name], from, to)
 			if err != nil {
 				return nil, err
 			}
@@ -251,7 +257,7 @@ func (c *batchCheck) rowByRow(e Engine, original Source, inputs map[string]*onnx
 // openFree opens the original where its batch was free: then it can be run at every batch too, and what it computes there is what it is meant to compute.
 func (c *batchCheck) openFree(e Engine, original Source) (Session, error) {
 	for _, p := range c.original {
-		if c.carries[p.name] && p.dims[0].Known {
+		if c.carries[p.name] && p.dims[c.o.Axes[p.name]].Known {
 			return nil, nil
 		}
 	}
@@ -325,24 +331,25 @@ func (c *batchCheck) compare(p port, batch int64, want []*onnxpb.Value, got *onn
 		}
 	}
 	first := want[0]
-	hadRows := first.Kind == onnxpb.KindTensor && len(first.Array.Dims) > 0 && first.Array.Dims[0] == c.step
+	axis := c.o.Axes[p.name]
+	hadRows := first.Kind == onnxpb.KindTensor && len(first.Array.Dims) > axis && first.Array.Dims[axis] == c.step
 	// An output without rows has to be the same whatever the batch.
-	if d, ok := leading(p); !hadRows || p.ranked && (!ok || d != c.batch) {
+	if !hadRows || p.ranked && (!p.tensor || len(p.dims) <= axis || p.dims[axis] != c.batch) {
 		for _, d := range CompareValues(want[0], got, c.tolerance(p)) {
 			tell(0, d)
 		}
 		return
 	}
-	if got.Kind != onnxpb.KindTensor || len(got.Array.Dims) == 0 || got.Array.Dims[0] != batch {
-		row.Why = fmt.Sprintf("axis 0 has not one element for each of the %d rows", batch)
+	if got.Kind != onnxpb.KindTensor || len(got.Array.Dims) <= axis || got.Array.Dims[axis] != batch {
+		row.Why = fmt.Sprintf("axis %d has not one element for each of the %d rows", axis, batch)
 		return
 	}
 	for k := range batch {
 		ref := want[k/c.step]
-		a, err := rows(got.Array, k, k+1)
+		a, err := rowsAlong(got.Array, axis, k, k+1)
 		if err == nil {
 			var b *onnxpb.Array
-			if b, err = rows(ref.Array, k%c.step, k%c.step+1); err == nil {
+			if b, err = rowsAlong(ref.Array, axis, k%c.step, k%c.step+1); err == nil {
 				for _, d := range CompareValues(onnxpb.TensorVal(b), onnxpb.TensorVal(a), c.tolerance(p)) {
 					tell(k, d)
 				}

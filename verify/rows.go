@@ -21,6 +21,33 @@ func rows(a *onnxpb.Array, from, to int64) (*onnxpb.Array, error) {
 	return &onnxpb.Array{Type: a.Type, Dims: dims, Data: data}, nil
 }
 
+// rowsAlong returns the slices from..to-1 of a tensor along an axis. Along axis 0 it shares the elements.
+func rowsAlong(a *onnxpb.Array, axis int, from, to int64) (*onnxpb.Array, error) {
+	if axis == 0 {
+		return rows(a, from, to)
+	}
+	if axis < 0 || axis >= len(a.Dims) || from < 0 || from > to || to > a.Dims[axis] {
+		return nil, onnxpb.Errorf(onnxpb.Unfit, "a tensor of shape %s has no slices %d to %d along axis %d", shapeText(a.Dims), from, to, axis)
+	}
+	outer, err := onnxpb.Count(a.Dims[:axis])
+	if err != nil {
+		return nil, err
+	}
+	inner, err := onnxpb.Count(a.Dims[axis+1:])
+	if err != nil {
+		return nil, err
+	}
+	dims := append([]int64{}, a.Dims...)
+	dims[axis] = to - from
+	src := reflect.ValueOf(a.Data)
+	dst := reflect.MakeSlice(src.Type(), 0, int(outer*(to-from)*inner))
+	for o := range outer {
+		at := (o*a.Dims[axis] + from) * inner
+		dst = reflect.AppendSlice(dst, src.Slice(int(at), int(at+(to-from)*inner)))
+	}
+	return &onnxpb.Array{Type: a.Type, Dims: dims, Data: dst.Interface()}, nil
+}
+
 // stack puts tensors under each other along their leading dimension.
 func stack(parts []*onnxpb.Array) (*onnxpb.Array, error) {
 	first := parts[0]

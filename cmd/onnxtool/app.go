@@ -64,6 +64,7 @@ func commands() []*cli.Command {
 		infoCommand(),
 		checkCommand(),
 		renameCommand(),
+		inferCommand(),
 		setinputCommand(),
 		setbatchCommand(),
 		extractCommand(),

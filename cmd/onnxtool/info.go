@@ -17,14 +17,17 @@ func infoCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "info",
 		Usage:     "sum up what a model holds",
-		UsageText: "onnxtool info [--names] [--json] MODEL",
+		UsageText: "onnxtool info [--names] [--shapes] [--json] MODEL",
 		Description: `Versions, producer and operator sets; inputs and outputs with their types and shapes; nodes by operator; functions; initializers; metadata; files of
-external data. With --names every node with what it reads and makes, so every name that an edit may be given.
+external data. With --names every node with what it reads and makes, so every name that an edit may be given. With --shapes every value with the type and shape that
+follow for it (see onnxtool help infer).
 
   onnxtool info model.onnx
-  onnxtool info --names model.onnx`,
+  onnxtool info --names model.onnx
+  onnxtool info --shapes model.onnx`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "names", Usage: "list the nodes and the initializers, with the names of all tensors"},
+			&cli.BoolFlag{Name: "shapes", Usage: "list the values, with the types and shapes that follow for them"},
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 		},
 		Action: runInfo,
@@ -38,6 +41,7 @@ type fileInfo struct {
 	*info.Info
 	NodeList        []info.Node  `json:"node_list,omitempty"`        // with --names
 	InitializerList []info.Value `json:"initializer_list,omitempty"` // with --names
+	*info.ShapeList              // with --shapes
 }
 
 func runInfo(c *cli.Context) error {
@@ -59,11 +63,17 @@ func runInfo(c *cli.Context) error {
 	if c.Bool("names") {
 		i.NodeList, i.InitializerList = info.Nodes(f.Model), info.InitializersOf(f.Model)
 	}
+	if c.Bool("shapes") {
+		i.ShapeList = info.Shapes(f.Model)
+	}
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, i)
 	}
 	printInfo(c.App.Writer, i)
 	printNames(c.App.Writer, i)
+	if i.ShapeList != nil {
+		printShapes(c.App.Writer, i.ShapeList)
+	}
 	return nil
 }
 
@@ -150,6 +160,26 @@ func printNames(w io.Writer, i fileInfo) {
 	}
 	for _, v := range i.InitializerList {
 		fmt.Fprintf(w, "initializer %s %s\n", v.Name, v.Type)
+	}
+}
+
+// printShapes prints what --shapes asks for, one value a line: its name, its type, and what makes it.
+func printShapes(w io.Writer, list *info.ShapeList) {
+	for _, v := range list.Values {
+		from := "input"
+		if v.Op != "" {
+			from = v.Op
+			if v.Node != "" {
+				from += " " + strconv.Quote(v.Node)
+			}
+		}
+		if v.Graph != "" {
+			from += " in " + v.Graph
+		}
+		fmt.Fprintf(w, "value %s %s %s\n", v.Name, v.Type, from)
+	}
+	for _, c := range list.Contradictions {
+		fmt.Fprintf(w, "contradiction %s\n", oneLine(c))
 	}
 }
 

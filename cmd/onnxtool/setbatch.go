@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -15,14 +17,19 @@ func setbatchCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "setbatch",
 		Usage:     "give a model another batch: a symbol, such as N, or a number",
-		UsageText: "onnxtool setbatch N MODEL -o OUT [--check]",
-		Description: "The batch is axis 0 of the inputs. It is followed through every operator; constants that stand for the old batch (targets of\n" +
-			"Reshape and Expand, ends of Slice, sizes of Resize, rows that are joined with rows) are mended, and outputs and value_info\n" +
-			"declared anew. Where rows would mix, nothing is written, and the node is named.\n\n" +
+		UsageText: "onnxtool setbatch N MODEL -o OUT [--axis INPUT=1] [--inputs a,b] [--check] [--explain]",
+		Description: "The batch is axis 0 of the inputs, or the axis that --axis tells. It is followed through every operator, wherever it goes; constants that\n" +
+			"stand for the old batch (targets of Reshape and Expand, ends of Slice, sizes of Resize, rows that are joined with rows) are mended,\n" +
+			"and outputs and value_info declared anew. Where rows would mix, nothing is written, and the node is named.\n\n" +
 			"--check runs the original on one row at a time and the result at several batches, in ONNX Runtime: every row must come out the same.\n\n" +
+			"--force writes what cannot be followed too: then only declarations are changed, and the report says so.\n\n" +
 			"Example: onnxtool setbatch N in.onnx -o out.onnx --check",
 		Flags: editFlags(
-			&cli.StringSliceFlag{Name: "input", Usage: "axis 0 of the input `NAME` is the batch (may be repeated; default: of all inputs)"},
+			&cli.StringSliceFlag{Name: "input", Usage: "the input `NAME` holds the batch (may be repeated; default: all inputs)"},
+			&cli.StringSliceFlag{Name: "inputs", Usage: "the same for several inputs, a `LIST` such as a,b"},
+			&cli.StringSliceFlag{Name: "axis", Usage: "the axis of the batch in an input where it is not axis 0: `INPUT=AXIS` (may be repeated)"},
+			&cli.StringSliceFlag{Name: "trust", Usage: "take the operator `OP`, which is not known, to work on each row by itself (may be repeated; DOMAIN.OP for other domains)"},
+			&cli.BoolFlag{Name: "explain", Usage: "tell of every value where the batch lies in it"},
 			&cli.BoolFlag{Name: "check", Usage: "run original and result in ONNX Runtime, and write only what computes the same of every row"},
 			&cli.StringFlag{Name: "batch", Value: "1,2,3,7", Usage: "with --check: the batches to run, a `LIST`"},
 			&cli.Uint64Flag{Name: "seed", Usage: "with --check: `SEED` of the rows"},
@@ -51,6 +58,10 @@ func runSetbatch(c *cli.Context) error {
 	if batch == (onnxpb.Dim{}) {
 		return usagef("batch %s is neither a symbol nor a number", c.Args().First())
 	}
+	o, err := setbatchOptions(c)
+	if err != nil {
+		return err
+	}
 	if !c.Bool("check") {
 		for _, flag := range []string{"batch", "seed", "atol", "rtol", "range", "dims", "ort-lib"} {
 			if c.IsSet(flag) {
@@ -58,10 +69,30 @@ func runSetbatch(c *cli.Context) error {
 			}
 		}
 		return editFile(c, c.Args().Get(1), func(m *onnxpb.ModelProto) (*surgery.Report, error) {
-			return surgery.SetBatchOf(m, batch, c.StringSlice("input"))
+			return surgery.SetBatchOf(m, batch, o)
 		})
 	}
-	return setbatchChecked(c, batch, c.Args().Get(1))
+	return setbatchChecked(c, batch, o, c.Args().Get(1))
+}
+
+// setbatchOptions reads the flags that say where the batch is.
+func setbatchOptions(c *cli.Context) (surgery.BatchOptions, error) {
+	o := surgery.BatchOptions{Inputs: c.StringSlice("input"), Trust: c.StringSlice("trust"), Force: c.Bool("force"), Explain: c.Bool("explain"), Axes: map[string]int{}}
+	for _, list := range c.StringSlice("inputs") {
+		o.Inputs = append(o.Inputs, strings.Split(list, ",")...)
+	}
+	for _, s := range c.StringSlice("axis") {
+		at := strings.LastIndexByte(s, '=')
+		axis, err := strconv.Atoi(s[at+1:])
+		if at <= 0 || err != nil {
+			return o, &onnxpb.Error{Kind: onnxpb.Usage, Msg: "--axis " + s + " is not INPUT=AXIS", Hint: "for example --axis input=1"}
+		}
+		if old, twice := o.Axes[s[:at]]; twice && old != axis {
+			return o, usagef("--axis gives %s two axes", s[:at])
+		}
+		o.Axes[s[:at]] = axis
+	}
+	return o, nil
 }
 
 func isFile(path string) bool {
@@ -70,8 +101,8 @@ func isFile(path string) bool {
 }
 
 // setbatchChecked writes the result only when ONNX Runtime has shown it to compute the same.
-func setbatchChecked(c *cli.Context, batch onnxpb.Dim, input string) error {
-	o := verify.BatchOptions{Inputs: c.StringSlice("input")}
+func setbatchChecked(c *cli.Context, batch onnxpb.Dim, where surgery.BatchOptions, input string) error {
+	o := verify.BatchOptions{Inputs: where.Inputs}
 	if c.IsSet("atol") || c.IsSet("rtol") {
 		o.Tolerance = verify.DefaultTolerance
 		if c.IsSet("atol") {
@@ -104,10 +135,11 @@ func setbatchChecked(c *cli.Context, batch onnxpb.Dim, input string) error {
 	if input == "-" {
 		original.Path = ""
 	}
-	r, err := surgery.SetBatchOf(f.Model, batch, o.Inputs)
+	r, err := surgery.SetBatchOf(f.Model, batch, where)
 	if err != nil {
 		return onnxpb.InFile(err, input)
 	}
+	o.Axes = r.Axes
 	if !c.Bool("force") {
 		if err := mustPass(f.Model, "", out, "the result would not be valid (nothing was written)"); err != nil {
 			return err
