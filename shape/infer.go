@@ -60,6 +60,7 @@ func Infer(m *onnxpb.ModelProto, o Options) *Result {
 		functions: map[string]*onnxpb.FunctionProto{},
 		unknown:   map[string]bool{},
 		ops:       map[opKey]*operator{},
+		fixed:     m.GetIrVersion() < 4,
 	}
 	for _, f := range m.GetFunctions() {
 		inf.functions[functionKey(f.GetDomain(), f.GetName(), f.GetOverload())] = f
@@ -123,10 +124,11 @@ type inferrer struct {
 	functions map[string]*onnxpb.FunctionProto
 	unknown   map[string]bool // operators, as told already
 	ops       map[opKey]*operator
-	counted   int // dimensions that nobody named
-	budget    int // nodes that may still be gone through
-	depth     int // functions within each other
-	silent    int // passes through a body that are not the last one: what they find wrong is not told
+	fixed     bool // whether initializers that are inputs are constants: before IR version 4
+	counted   int  // dimensions that nobody named
+	budget    int  // nodes that may still be gone through
+	depth     int  // functions within each other
+	silent    int  // passes through a body that are not the last one: what they find wrong is not told
 }
 
 // fresh makes a dimension that nobody named.
@@ -245,6 +247,9 @@ func (s *scope) graph(g *onnxpb.GraphProto, inputs []*Value) []*Value {
 		}
 		declared := s.inf.declared(v.GetType())
 		if init := s.values[name]; init != nil && x == nil {
+			if s.inf.fixed {
+				continue // every initializer is an input there, and nobody feeds those
+			}
 			// A default, which another value may take the place of: its elements are not to be relied on.
 			s.define(name, s.merged("", name, declared, &Value{Kind: init.Kind, Elem: init.Elem}))
 			continue

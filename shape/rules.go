@@ -9,6 +9,8 @@ type ruleSet map[string]rule
 const (
 	onnxDomain      = ""
 	mlDomain        = "ai.onnx.ml"
+	trainingDomain  = "ai.onnx.preview.training"
+	previewDomain   = "ai.onnx.preview"
 	microsoftDomain = "com.microsoft"
 )
 
@@ -31,6 +33,8 @@ var allRules = sync.OnceValue(func() map[string]ruleSet {
 	add(onnxDomain, elementwiseRules(), reductionRules(), matrixRules(), normalizationRules(), movementRules(), indexRules(), creationRules(), convolutionRules(),
 		imageRules(), recurrentRules(), signalRules(), attentionRules(), quantizationRules(), controlRules(), sequenceRules(), textRules(), lossRules())
 	add(mlDomain, mlRules())
+	add(trainingDomain, trainingRules())
+	add(previewDomain, previewRules())
 	add(microsoftDomain, microsoftRules())
 	return all
 })

@@ -560,8 +560,9 @@ func expandRule(c *call) {
 				rank := max(int(n), len(dims))
 				out := c.freshDims(rank)
 				for i, x := range dims {
-					if x.AtLeast(2) { // only a 1 grows
-						out[rank-len(dims)+i] = x
+					at := rank - len(dims) + i
+					if x.AtLeast(2) || at < rank-int(n) { // only a 1 grows, and only where the shape reaches
+						out[at] = x
 					}
 				}
 				c.setDims(0, out)

@@ -18,13 +18,18 @@ func sliceRule(c *call) {
 		return
 	}
 	out := slices.Clone(dims)
-	ints, floats := c.input(0).Ints, c.input(0).Floats
+	shape, sized := constants(dims)
+	var ints []Dim
+	var floats []float64
+	if sized {
+		ints, floats = c.input(0).Ints, c.input(0).Floats
+	}
 	for i, a := range axes {
 		d, start, end, step := dims[a], starts[i], ends[i], steps[i]
 		out[a] = sliceLength(d, start, end, step)
-		if len(dims) == 1 {
-			ints = sliceElements(ints, start, end, step)
-			floats = sliceElements(floats, start, end, step)
+		ints, floats = sliceAlong(ints, shape, a, start, end, step), sliceAlong(floats, shape, a, start, end, step)
+		if n, ok := out[a].Const(); ok && sized {
+			shape[a] = n
 		} else {
 			ints, floats = nil, nil
 		}
@@ -149,6 +154,35 @@ func clampIndex(i, d, lo, hi Dim) Dim {
 		return Dim{} // which of the two it is cannot be told
 	}
 	return expr.Max(expr.Min(i, hi), lo)
+}
+
+// sliceAlong takes the elements of a tensor of a shape that a slice along one axis takes, where its numbers are known; nil otherwise.
+func sliceAlong[T any](list []T, shape []int64, axis int, start, end, step Dim) []T {
+	if list == nil {
+		return nil
+	}
+	inner := int64(1)
+	for _, d := range shape[axis+1:] {
+		inner *= d
+	}
+	block := shape[axis] * inner
+	if block == 0 || int64(len(list))%block != 0 {
+		return nil
+	}
+	places := make([]int64, shape[axis])
+	for i := range places {
+		places[i] = int64(i)
+	}
+	if places = sliceElements(places, start, end, step); places == nil {
+		return nil
+	}
+	out := make([]T, 0, len(list))
+	for at := int64(0); at < int64(len(list)); at += block {
+		for _, p := range places {
+			out = append(out, list[at+p*inner:at+(p+1)*inner]...)
+		}
+	}
+	return out
 }
 
 // sliceElements takes the elements of a list that a slice takes, where its numbers are known; nil otherwise.

@@ -11,16 +11,18 @@ import (
 // editReport is what --json prints of an edit; docs/reports.md documents it. The schema's number changes when a field changes its meaning or
 // goes; fields may be added.
 type editReport struct {
-	Schema  string           `json:"schema"`
-	Edit    string           `json:"edit"`
-	Changes []surgery.Change `json:"changes"`
-	Notes   []string         `json:"notes"`
-	Check   any              `json:"check,omitempty"` // the proof, where --check asked for one
+	Schema  string               `json:"schema"`
+	Edit    string               `json:"edit"`
+	Changes []surgery.Change     `json:"changes"`
+	Notes   []string             `json:"notes"`
+	Axes    map[string]int       `json:"axes,omitempty"`    // setbatch
+	Explain []surgery.BatchPlace `json:"explain,omitempty"` // setbatch --explain
+	Check   any                  `json:"check,omitempty"`   // the proof, where --check asked for one
 }
 
 // newEditReport makes the JSON form of a report. Lists are never null.
 func newEditReport(r *surgery.Report, check any) editReport {
-	e := editReport{Schema: "onnxtool.edit/1", Edit: r.Edit, Changes: r.Changes, Notes: r.Notes, Check: check}
+	e := editReport{Schema: "onnxtool.edit/1", Edit: r.Edit, Changes: r.Changes, Notes: r.Notes, Axes: r.Axes, Explain: r.Explain, Check: check}
 	if e.Changes == nil {
 		e.Changes = []surgery.Change{}
 	}
