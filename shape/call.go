@@ -202,9 +202,6 @@ func (c *call) freshDims(rank int) []Dim {
 
 // Outputs.
 
-// wants tells whether an output is there and has a name.
-func (c *call) wants(i int) bool { return i < len(c.out) && c.n.GetOutput()[i] != "" }
-
 // set makes an output a value of whatever kind.
 func (c *call) set(i int, v *Value) {
 	if i < len(c.out) {

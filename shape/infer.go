@@ -1,7 +1,6 @@
 package shape
 
 import (
-	"fmt"
 	"strconv"
 
 	"onnxtool/internal/expr"
@@ -410,17 +409,4 @@ func (s *scope) attribute(a *onnxpb.AttributeProto) *onnxpb.AttributeProto {
 func (s *scope) subgraph(g *onnxpb.GraphProto, inputs []*Value) []*Value {
 	sub := &scope{inf: s.inf, outer: s, values: make(map[string]*Value, len(g.GetNode())+len(g.GetInput())), imports: s.imports, keep: s.keep}
 	return sub.graph(g, inputs)
-}
-
-// errorOf puts faults into one error.
-func errorOf(faults []Fault) error {
-	if len(faults) == 0 {
-		return nil
-	}
-	f := faults[0]
-	e := &onnxpb.Error{Kind: onnxpb.Refused, Node: f.Node, Tensor: f.Tensor, Msg: f.Msg}
-	if more := len(faults) - 1; more > 0 {
-		e.Hint = fmt.Sprintf("and %d more", more)
-	}
-	return e
 }

@@ -52,7 +52,7 @@ type Value struct {
 	Key    onnxpb.TensorProto_DataType // of a map
 
 	// Ints are the elements of a small tensor of integers or bools (1 and 0) in row-major order, also of one of floating-point numbers that are whole; nil where they are
-	// not known. Single ones may be unknown.
+	// not known. Single ones may be unknown. Those of a sequence and of an optional are one element: how many it holds.
 	Ints []Dim
 	// Floats are the elements of a small tensor of floating-point numbers that is constant; nil where they are not known.
 	Floats []float64

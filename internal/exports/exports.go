@@ -76,4 +76,6 @@ func All(tb testing.TB, dir string) []Network {
 }
 
 // Close compares what was computed with what PyTorch computes, within the differences that the order of float32 sums makes.
-func (n Network) Close(output string, got *onnxpb.Value) error { return close32(got, n.Outputs[output]) }
+func (n Network) Close(output string, got *onnxpb.Value) error {
+	return close32(got, n.Outputs[output])
+}
