@@ -50,7 +50,13 @@ func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions) (*Report, 
 		if o.Explain {
 			r.Explain = flow.explain(m)
 		}
-		return r, declare.model(m, in)
+		if err := declare.model(m, in); err != nil {
+			return nil, err
+		}
+		if free && batch.Known && len(in.symbols) > 0 {
+			foldShapes(m, r)
+		}
+		return r, nil
 	case !free:
 		return nil, err
 	}

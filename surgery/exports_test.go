@@ -29,11 +29,7 @@ func TestSetBatchOnExports(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			axes := map[string]int{}
-			for i, axis := range n.InputAxes {
-				axes[fmt.Sprintf("in%d", i)] = axis
-			}
-			report, err := surgery.SetBatchOf(f.Model, onnxpb.Symbol("N"), surgery.BatchOptions{Axes: axes})
+			report, err := surgery.SetBatchOf(f.Model, onnxpb.Symbol("N"), surgery.BatchOptions{Axes: axesOf(n)})
 			why := notFreed[n.Name]
 			if why == "" {
 				why = notFreed[name]
@@ -67,6 +63,15 @@ func TestSetBatchOnExports(t *testing.T) {
 			f.Close()
 		}
 	}
+}
+
+// axesOf returns the axes of the batch in the inputs of a network.
+func axesOf(n exports.Network) map[string]int {
+	axes := map[string]int{}
+	for i, axis := range n.InputAxes {
+		axes[fmt.Sprintf("in%d", i)] = axis
+	}
+	return axes
 }
 
 func sameAsPyTorch(t *testing.T, e verify.Engine, n exports.Network, name string, m *onnxpb.ModelProto) {
