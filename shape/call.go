@@ -298,6 +298,7 @@ func (c *call) unify(a, b Dim, what string) Dim {
 		c.fault("%s are %s and %s, which have to be equal", what, formatDim(a), formatDim(b))
 		return a
 	}
+	c.met(a, b)
 	_, aNumber := a.Const()
 	_, bNumber := b.Const()
 	switch {
@@ -309,6 +310,13 @@ func (c *call) unify(a, b Dim, what string) Dim {
 		return b
 	}
 	return a
+}
+
+// met tells that two dimensions have to be equal, where they are not proven to be.
+func (c *call) met(a, b Dim) {
+	if inf := c.s.inf; inf.meet != nil && inf.silent == 0 && a.Known() && b.Known() && !a.Equal(b) {
+		inf.meet(c.n, a, b)
+	}
 }
 
 // types gives the outputs the element types that the operator's signature tells: those of the inputs that have the same type variable, and the single type that

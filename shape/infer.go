@@ -14,6 +14,11 @@ type Options struct {
 	Assume map[string]int64
 	// Inputs replaces what the model declares of its inputs, by name.
 	Inputs map[string]*Value
+	// Before is called with each node of the graph and its subgraphs and what is known of its inputs, before its outputs are inferred. It may change the node, and returns
+	// what is known of its inputs then. Nodes of functions, and of passes through a loop that are not the last, are not told of.
+	Before func(n *onnxpb.NodeProto, in []*Value) []*Value
+	// Meet is called where a node needs two dimensions to be equal that are not proven to be.
+	Meet func(n *onnxpb.NodeProto, a, b Dim)
 }
 
 // Result is what was inferred of a model.
@@ -55,6 +60,8 @@ func Infer(m *onnxpb.ModelProto, o Options) *Result {
 	inf := &inferrer{
 		result:    &Result{graphs: map[*onnxpb.GraphProto]map[string]*Value{}},
 		rules:     allRules(),
+		before:    o.Before,
+		meet:      o.Meet,
 		assume:    o.Assume,
 		functions: map[string]*onnxpb.FunctionProto{},
 		unknown:   map[string]bool{},
@@ -119,6 +126,8 @@ type operator struct {
 type inferrer struct {
 	result    *Result
 	rules     map[string]ruleSet
+	before    func(*onnxpb.NodeProto, []*Value) []*Value
+	meet      func(*onnxpb.NodeProto, Dim, Dim)
 	assume    map[string]int64
 	functions map[string]*onnxpb.FunctionProto
 	unknown   map[string]bool // operators, as told already
@@ -322,6 +331,9 @@ func (s *scope) node(n *onnxpb.NodeProto) []*Value {
 		if name != "" {
 			in[i] = s.lookup(name)
 		}
+	}
+	if inf.before != nil && s.keep && inf.silent == 0 {
+		in = inf.before(n, in)
 	}
 	domain := onnxpb.NormalDomain(n.GetDomain())
 	if f := inf.functions[functionKey(domain, n.GetOpType(), n.GetOverload())]; f != nil {

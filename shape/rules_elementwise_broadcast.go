@@ -14,6 +14,7 @@ func broadcast(c *call, shapes ...[]Dim) ([]Dim, bool) {
 	for _, s := range shapes {
 		for i, d := range s {
 			at := rank - len(s) + i
+			c.metUnlessOne(dims[at], d)
 			got, ok := broadcastDim(dims[at], d)
 			if !ok {
 				c.fault("the shapes %s cannot be broadcast to one: on axis %d, counted from the last, there are %s and %s", formatShapes(shapes), i-len(s), formatDim(dims[at]),
@@ -56,6 +57,13 @@ func broadcastDim(a, b Dim) (Dim, bool) {
 		return b, true
 	}
 	return Dim{}, true
+}
+
+// metUnlessOne tells that two dimensions have to be equal, where neither is the number 1, which would be stretched.
+func (c *call) metUnlessOne(a, b Dim) {
+	if !isConst(a, 1) && !isConst(b, 1) {
+		c.met(a, b)
+	}
 }
 
 // neverOne tells whether it is proven that a dimension is not 1.
@@ -101,6 +109,9 @@ func (c *call) unifyAll(a, b []Dim) ([]Dim, bool) {
 func (c *call) stretches(from, to []Dim) bool {
 	ok := len(from) <= len(to)
 	for i, d := range from {
+		if at := len(to) - len(from) + i; at >= 0 {
+			c.metUnlessOne(d, to[at])
+		}
 		ok = ok && !(neverOne(d) && provenUnequal(d, to[len(to)-len(from)+i]))
 	}
 	if !ok {

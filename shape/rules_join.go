@@ -117,6 +117,7 @@ func splitRule(c *call) {
 			lengths[i] = d
 			sum = sum.Add(d)
 		}
+		c.met(sum, dims[axis])
 		if d := sum.Sub(dims[axis]); d.AtLeast(1) || d.AtMost(-1) {
 			c.fault("the lengths %s do not sum up to the dimension %s of axis %d", formatDims(given), formatDim(dims[axis]), axis)
 			return

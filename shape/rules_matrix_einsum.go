@@ -149,6 +149,7 @@ func (c *call) einsumLabel(sizes map[rune]Dim, label rune, d Dim) bool {
 		sizes[label] = d
 		return true
 	}
+	c.metUnlessOne(have, d)
 	got, ok := broadcastDim(have, d)
 	if !ok {
 		c.fault("the label %c is %s and %s", label, formatDim(have), formatDim(d))

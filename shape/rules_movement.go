@@ -162,6 +162,7 @@ func squeezeRule(c *call) {
 				c.fault("axis %d is squeezed and is %s, not 1: its input has the shape %s", a, formatDim(dims[a]), formatDims(dims))
 				return
 			}
+			c.met(dims[a], Number(1))
 			drop[a] = true
 		}
 	} else {

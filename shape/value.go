@@ -117,6 +117,12 @@ func isHidden(d Dim) bool {
 // named tells whether a dimension can be written down.
 func named(d Dim) bool { return d.Known() && !isHidden(d) }
 
+// Named tells whether a dimension can be written down: it is a number, a symbol or an expression of symbols that the model declares.
+func Named(d Dim) bool { return named(d) }
+
+// FormatDim writes a dimension, ? where it cannot be written down.
+func FormatDim(d Dim) string { return formatDim(d) }
+
 // isIntegral tells whether tensors of a type hold integers or bools.
 func isIntegral(t onnxpb.TensorProto_DataType) bool {
 	switch t {
