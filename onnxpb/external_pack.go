@@ -93,7 +93,7 @@ func (s *staged) moveOut(files []*externalFile, name, path string, o DataOptions
 	}
 	if err := s.placer.put(name, l.write, nil); err != nil {
 		if isTaken(err) {
-			return 0, 0, &Error{Msg: fmt.Sprintf("external data cannot go to %s in %s", quoted(name), s.placer.dir), Err: err, Hint: "give it another name, or remove that file"}
+			return 0, 0, &Error{Msg: fmt.Sprintf("external data cannot go to %s in %s", quoted(name), s.placer.dir), Err: err, Hint: takenHint(files, "", s.placer.dir, name)}
 		}
 		var e *Error
 		if errors.As(err, &e) {
@@ -122,6 +122,21 @@ func refer(t *TensorProto, location string, offset, length int64) {
 	}
 	t.dropElements()
 	t.ExternalData, t.DataLocation = entries, TensorProto_EXTERNAL.Enum()
+}
+
+// takenHint says what to do where data cannot go to a name in a directory as another file stands there. That one must not be removed where it is data that the
+// model refers to itself. Data files of which it is not known where they lie are in dir.
+func takenHint(all []*externalFile, dir, at, name string) string {
+	for _, f := range all {
+		from := f.dir
+		if from == "" {
+			from = dir
+		}
+		if samePlace(filepath.Join(from, f.from), filepath.Join(at, name)) {
+			return "that file is the data that the model itself refers to: give the new one another name"
+		}
+	}
+	return "give it another name, or remove that file"
 }
 
 // layout plans and writes a file of external data.
