@@ -85,8 +85,12 @@ func TestDataFile(t *testing.T) {
 		to := t.TempDir()
 		path := filepath.Join(to, "m.onnx")
 		var done DataResult
-		if err := Save(m, path, SaveOptions{SourceDir: dir, Data: DataOptions{Mode: DataFile, File: "all.bin", Threshold: c.threshold, Align: c.align, Result: &done}}); err != nil {
+		notes := ""
+		if err := Save(m, path, SaveOptions{SourceDir: dir, Data: DataOptions{Mode: DataFile, File: "all.bin", Threshold: c.threshold, Align: c.align, Result: &done, Note: func(s string) { notes += s }}}); err != nil {
 			t.Fatal(err)
+		}
+		if !strings.Contains(notes, "checksums that 1 tensors told") {
+			t.Errorf("of the checksum that is left out it told %q", notes)
 		}
 		if got := listing(t, to); !reflect.DeepEqual(got, []string{"all.bin", "m.onnx"}) {
 			t.Fatalf("made %v", got)

@@ -157,6 +157,9 @@ func dmheadOptions(c *cli.Context) (fuse.DMHeadOptions, error) {
 		return o, usagef("bins cannot be 0 degrees wide")
 	}
 	var err error
+	if o.Data, err = onnxpb.ParseData(c.String("data")); err != nil {
+		return o, err
+	}
 	if o.Batch, err = onnxpb.ParseDim(c.String("batch")); err != nil {
 		return o, err
 	}

@@ -67,6 +67,9 @@ func runMerge(c *cli.Context) error {
 		models = append(models, in)
 	}
 	o := fuse.MergeOptions{Name: c.String("name"), Doc: c.String("doc")}
+	if o.Data, err = onnxpb.ParseData(c.String("data")); err != nil {
+		return err
+	}
 	parser := fuse.NewParser(models)
 	for _, s := range c.StringSlice("connect") {
 		conn, err := parser.Connection(s)
