@@ -263,14 +263,6 @@ func Inlined(m *ModelProto, dir string, carry []CarryFile) (_ *ModelProto, relea
 	return s.model, s.release, nil
 }
 
-// quoted writes a string for an error, cut off where it is long.
-func quoted(s string) string {
-	if len(s) > 100 {
-		return strconv.Quote(s[:100]) + "..."
-	}
-	return strconv.Quote(s)
-}
-
 // bytesText writes a number of bytes for people.
 func bytesText(n int64) string {
 	switch {

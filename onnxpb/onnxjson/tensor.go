@@ -116,7 +116,7 @@ func numbers[T any](field protoreflect.Name, d []T, write func(*formatter, T)) *
 
 func floats32(d []float32) *data {
 	for _, v := range d {
-		if v != v && math.Float32bits(v) != 0x7fc00000 {
+		if v != v && math.Float32bits(v) != nan32 {
 			return nil
 		}
 	}
@@ -125,7 +125,7 @@ func floats32(d []float32) *data {
 
 func floats64(d []float64) *data {
 	for _, v := range d {
-		if v != v && math.Float64bits(v) != 0x7ff8000000000000 {
+		if v != v && math.Float64bits(v) != nan64 {
 			return nil
 		}
 	}

@@ -2,6 +2,7 @@ package onnxtext
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -233,6 +234,28 @@ func TestFormatErrors(t *testing.T) {
 		}
 		if onnxpb.KindOf(err) != onnxpb.Unfit {
 			t.Errorf("%v: kind %d", err, onnxpb.KindOf(err))
+		}
+	}
+}
+
+// TestNotANumber: the bits of attributes that are not a number are kept, or told of.
+func TestNotANumber(t *testing.T) {
+	for bits, told := range map[uint32]bool{0x7fc00000: false, 0xffc00000: false, 0x7fc00001: true, 0x7f800001: true, 0xff800001: true, 0x7f800000: false} {
+		v := math.Float32frombits(bits)
+		for _, a := range []*onnxpb.AttributeProto{onnxpb.Float("a", v), onnxpb.Floats("a", 1, v)} {
+			m := &onnxpb.ModelProto{Graph: &onnxpb.GraphProto{Name: proto.String("g"), Node: []*onnxpb.NodeProto{onnxpb.Node("A", "", nil, nil, a)}}}
+			text, lost := write(t, m, Options{})
+			if got := len(lost) > 0; got != told {
+				t.Errorf("%#x: told %v", bits, lost)
+			}
+			again, err := Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := again.Graph.Node[0].Attribute[0]
+			if b := math.Float32bits(append(got.Floats, got.GetF())[len(got.Floats)/2]); !told && b != bits {
+				t.Errorf("%#x: reads back as %#x", bits, b)
+			}
 		}
 	}
 }
