@@ -60,7 +60,7 @@ const (
 // gone through, so that memory does not grow with the weights. External data is not read: its location stands in the JSON. A name or another
 // string that is not UTF-8 is an error of kind Unfit; errors of w come as they are. What was written up to an error is no whole JSON.
 func Format(w io.Writer, m *onnxpb.ModelProto, o Options) ([]Lost, error) {
-	f := &formatter{w: bufio.NewWriterSize(w, 1<<16), o: o, fields: map[protoreflect.MessageDescriptor][]field{}}
+	f := &formatter{w: bufio.NewWriterSize(onnxpb.LettingGo(w), 1<<16), o: o, fields: map[protoreflect.MessageDescriptor][]field{}}
 	f.message(m.ProtoReflect())
 	f.put("\n")
 	if f.err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -343,4 +344,35 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("reads back as another model:\n%s", again)
 		}
 	})
+}
+
+// TestLargeTensor: a tensor that is decoded piece by piece reads back the same, as numbers and as bytes, in both forms.
+func TestLargeTensor(t *testing.T) {
+	if testing.Short() {
+		t.Skip("large")
+	}
+	v := make([]complex64, 600_000) // of two numbers each
+	for i := range v {
+		v[i] = complex(float32(i), -float32(i)/3)
+	}
+	m := small()
+	m.Graph.Initializer = append(m.Graph.Initializer, onnxpb.TensorOf("large", []int64{600, 1000}, v))
+	text, lost := write(t, m, Options{Decode: true})
+	if len(lost) > 0 {
+		t.Error(lost)
+	}
+	last := func(m *onnxpb.ModelProto) *onnxpb.TensorProto { return m.Graph.Initializer[len(m.Graph.Initializer)-1] }
+	got := last(parse(t, text))
+	a, err := onnxpb.Decode(got, "")
+	if err != nil || len(got.FloatData) != 1_200_000 || !slices.Equal(a.Data.([]complex64), v) {
+		t.Errorf("%d numbers, %v", len(got.FloatData), err)
+	}
+	// One value that cannot be a number of JSON, in the last piece, keeps all of it in bytes.
+	nan := math.Float32frombits(0x7fc00001)
+	v[len(v)-1] = complex(nan, nan)
+	m.Graph.Initializer[len(m.Graph.Initializer)-1] = onnxpb.TensorOf("large", []int64{600, 1000}, v)
+	text, lost = write(t, m, Options{Decode: true})
+	if got := last(parse(t, text)); len(lost) > 0 || !bytes.Equal(got.RawData, last(m).RawData) {
+		t.Errorf("with a payload: %d bytes, lost %v", len(got.RawData), lost)
+	}
 }

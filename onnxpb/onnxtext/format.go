@@ -34,7 +34,7 @@ func Format(w io.Writer, m *onnxpb.ModelProto, o Options) ([]Lost, error) {
 	if onnxpb.TooDeep(m) {
 		return nil, onnxpb.Errorf(onnxpb.Unfit, tooDeep)
 	}
-	p := &printer{w: bufio.NewWriterSize(w, 1<<16), o: o}
+	p := &printer{w: bufio.NewWriterSize(onnxpb.LettingGo(w), 1<<16), o: o}
 	p.model(m)
 	if p.err != nil {
 		return nil, p.err

@@ -259,3 +259,20 @@ func TestNotANumber(t *testing.T) {
 		}
 	}
 }
+
+// TestLargeTensor: a tensor that is decoded piece by piece reads back the same.
+func TestLargeTensor(t *testing.T) {
+	v := make([]float64, 1_200_000)
+	for i := range v {
+		v[i] = float64(i) / 3
+	}
+	w := onnxpb.TensorOf("w", []int64{1200, 1000}, v)
+	text, lost := write(t, &onnxpb.ModelProto{Graph: &onnxpb.GraphProto{Name: proto.String("g"), Initializer: []*onnxpb.TensorProto{w}}}, Options{})
+	m, err := Parse(text)
+	if err != nil || len(lost) > 0 {
+		t.Fatal(err, lost)
+	}
+	if !proto.Equal(m.Graph.Initializer[0], w) {
+		t.Error("it reads back as another tensor")
+	}
+}
