@@ -544,7 +544,7 @@ func TestInspectData(t *testing.T) {
 	}
 	for got, wants := range map[string][]string{
 		text(r.Faults): {`tensor "past": external data at "w.bin" has 12288 bytes`, `tensor "b": the checksum of "w.bin" is told as "0000`,
-			`tensor "gone": external data at "none.bin" cannot be read`, "which another tensor wants too"},
+			`tensor "gone": external data at "none.bin" cannot be read`, "which another tensor wants too (it must lie"},
 		text(r.Warnings): {`tensor "stale": has external_data entries`, `tensor "part": begins at offset 8194, which is no multiple`,
 			`tensor "part": overlaps tensor "b" in external data "w.bin": bytes 8194 to 8256`},
 	} {

@@ -103,6 +103,8 @@ func (f *File) mapStandardInput() ([]byte, error) {
 	return f.spool(os.Stdin)
 }
 
+var errNotRegular = errors.New("is not a regular file")
+
 // openRegular opens a file, and refuses what would block or never end (a FIFO, a device).
 func openRegular(path string) (*os.File, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -115,7 +117,7 @@ func openRegular(path string) (*os.File, fs.FileInfo, error) {
 	case st.IsDir():
 		err = errors.New("is a directory, not a model")
 	case !st.Mode().IsRegular():
-		err = errors.New("is not a regular file")
+		err = errNotRegular
 	default:
 		return f, st, nil
 	}
@@ -155,6 +157,9 @@ func openError(path string, err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
 		e.Err = pe.Err
+	}
+	if errors.Is(err, errNotRegular) {
+		e.Hint = "what comes through a pipe is read from standard input, by the name -"
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		e.Hint = "check the path"

@@ -153,7 +153,7 @@ func restore(c *cli.Context, o onnxpb.DataOptions, tell func(out string, done on
 	r := &surgery.Report{Edit: "data " + c.Command.Name}
 	var done onnxpb.DataResult
 	o.Result, o.Note = &done, func(s string) { r.Note("%s", s) }
-	if err := onnxpb.Save(f.Model, out, onnxpb.SaveOptions{SourceDir: f.Dir(), Sync: c.Bool("sync"), Data: o}); err != nil {
+	if err := onnxpb.Save(f.Model, out, onnxpb.SaveOptions{SourceDir: f.Dir(), Perm: f.Perm(), Sync: c.Bool("sync"), Data: o}); err != nil {
 		return err
 	}
 	if out == input {
