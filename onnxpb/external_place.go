@@ -63,16 +63,15 @@ func (p *placer) pend(location string) (*pending, error) {
 	return &pending{File: f, name: name}, err
 }
 
-// drop takes the temporary name away, where it still is this file's, and closes the file.
+// drop closes the file, and takes the temporary name away where it still is this file's.
 func (p *placer) drop(t *pending) {
-	if !t.gone {
-		here, err1 := p.root.Lstat(t.name)
-		mine, err2 := t.Stat()
-		if err1 == nil && err2 == nil && os.SameFile(here, mine) {
+	mine, err := t.Stat()
+	t.Close() // first, as Windows has it
+	if !t.gone && err == nil {
+		if here, err := p.root.Lstat(t.name); err == nil && os.SameFile(here, mine) {
 			files.unlink(p.root, t.name)
 		}
 	}
-	t.Close()
 	forget(filepath.Join(p.dir, t.name))
 }
 
