@@ -57,6 +57,8 @@ type DMHeadOptions struct {
 	InputName  string   // "" is input
 	OutputName string   // "" is yaw_roll_pitch, or what Order makes of it
 	Expose     []string // further outputs: ExposeFront, ExposeRear, ExposeSource, in the order wanted
+
+	Data onnxpb.DataOptions // as of MergeOptions
 }
 
 // DMHead joins two head-pose models, one that is good for faces and one that knows every yaw, into one model with one input [N,...], of the
@@ -357,7 +359,7 @@ func (d *dmhead) join(front, rear *side) (*onnxpb.ModelProto, error) {
 	if d.o.Batch.Param != "" {
 		same = []string{d.o.Batch.Param}
 	}
-	m, r, err := Merge(d.models, MergeOptions{Connect: d.connect, Outputs: outputs, SameDims: same, Name: "dmhead", Doc: d.doc(front, rear)})
+	m, r, err := Merge(d.models, MergeOptions{Connect: d.connect, Outputs: outputs, SameDims: same, Name: "dmhead", Doc: d.doc(front, rear), Data: d.o.Data})
 	if err != nil {
 		return nil, err
 	}

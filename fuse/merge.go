@@ -53,6 +53,8 @@ type MergeOptions struct {
 	Name string
 	// Doc is the doc string of the merged model; "" keeps the models' own.
 	Doc string
+	// Data is what onnxpb.Save will be asked to do with external data. The report tells of it; the merged model is the same.
+	Data onnxpb.DataOptions
 }
 
 // Merge joins any number of models into one. The models stay as they are, but are not to be used by others meanwhile; the merged one shares the payloads

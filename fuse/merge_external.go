@@ -1,7 +1,6 @@
 package fuse
 
 import (
-	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -57,7 +56,7 @@ func (w *merger) relocateExternal() error {
 		inputs[i] = mb.Input
 		inputs[i].Model = mb.m
 	}
-	dir, differ := externalDir(inputs)
+	_, differ := externalDir(inputs)
 	count := map[string]int{} // the files that have a location
 	given := map[string]bool{}
 	byFile := map[dataFile]string{}
@@ -91,7 +90,7 @@ func (w *merger) relocateExternal() error {
 				w.report.Carry = append(w.report.Carry, onnxpb.CarryFile{Dir: mb.Dir, From: f.location, To: to})
 			}
 			if differ {
-				w.report.Note("external data %s of %s stays in a file of its own%s", f.location, mb.Name, called(f.location, to))
+				w.tellData(mb.Name, f.location, to)
 			}
 		}
 		if to != f.location {
@@ -101,18 +100,35 @@ func (w *merger) relocateExternal() error {
 	if !differ {
 		for _, mb := range w.members {
 			if onnxpb.HasExternal(mb.m) {
-				w.report.Note("the external data of %s stays in its files, relative to %q", mb.Name, dir)
+				w.tellData(mb.Name, "", "")
 			}
 		}
 	}
 	return nil
 }
 
-func called(from, to string) string {
-	if from == to {
-		return ""
+// tellData notes what becomes of the external data of a model, where the merged one is saved as the options say: of the file from, which is called to in the merged
+// model, or of all of it where that is "".
+func (w *merger) tellData(model, from, to string) {
+	what, stays := "external data "+from+" of "+model, "stays in a file of its own"
+	if from == "" {
+		what, stays = "the external data of "+model, "stays in its files"
 	}
-	return fmt.Sprintf(", as %s where it has to move", to)
+	switch w.o.Data.Mode {
+	case onnxpb.DataInline:
+		w.report.Note("%s goes into the merged model", what)
+	case onnxpb.DataFile:
+		w.report.Note("%s goes into the one file of the merged model", what)
+	case onnxpb.DataKeep:
+		w.report.Note("%s stays where it is", what)
+	default:
+		if from != to {
+			stays += ", as " + to + " where it has to move"
+		} else if from == "" {
+			stays += ", which go along to another directory"
+		}
+		w.report.Note("%s %s", what, stays)
+	}
 }
 
 // eachExternal calls fn with every location of external data, model by model.

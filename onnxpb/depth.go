@@ -4,6 +4,14 @@ import "google.golang.org/protobuf/reflect/protoreflect"
 
 // checkDepth refuses a model of which more messages stand within each other than readers of ONNX take: Save would write what Open does not read.
 func checkDepth(m *ModelProto) error {
+	if TooDeep(m) {
+		return &Error{Msg: "its subgraphs or types are too deep to be written: more than 100 messages stand within each other", Hint: "no reader of ONNX takes such a model"}
+	}
+	return nil
+}
+
+// TooDeep tells whether more messages of a model stand within each other than readers of ONNX take.
+func TooDeep(m *ModelProto) bool {
 	// Only subgraphs and types hold what holds them again. Where they are few levels deep, as in nearly every model, the rest cannot bring it to the limit.
 	const rest = 16 // model, training or function, node, and below the innermost graph a value's dimension or a node's device configuration
 	n := nesting{}
@@ -19,13 +27,7 @@ func checkDepth(m *ModelProto) error {
 		n.graph(t.GetInitialization(), 1)
 		n.graph(t.GetAlgorithm(), 1)
 	}
-	if rest+3*n.graphs+2*n.types <= maxDepth {
-		return nil
-	}
-	if d := depthOf(m.ProtoReflect(), 1); d > maxDepth {
-		return &Error{Msg: "its subgraphs or types are too deep to be written: more than 100 messages stand within each other", Hint: "no reader of ONNX takes such a model"}
-	}
-	return nil
+	return rest+3*n.graphs+2*n.types > maxDepth && depthOf(m.ProtoReflect(), 1) > maxDepth
 }
 
 // nesting finds how many graphs and how many types stand within each other, at most. It goes no deeper than the limit.

@@ -3,7 +3,10 @@ package onnxpb
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Kind says what an error means for whoever asked; the command line turns it into an exit code.
@@ -39,10 +42,10 @@ func (e *Error) Error() string {
 		b.WriteString(e.File + ": ")
 	}
 	if e.Node != "" {
-		fmt.Fprintf(&b, "node %q: ", e.Node)
+		b.WriteString("node " + quoted(e.Node) + ": ")
 	}
 	if e.Tensor != "" {
-		fmt.Fprintf(&b, "tensor %q: ", e.Tensor)
+		b.WriteString("tensor " + quoted(e.Tensor) + ": ")
 	}
 	b.WriteString(e.Msg)
 	if e.Err != nil {
@@ -60,9 +63,45 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Errorf makes an Error of a kind from a format. A %w in the format becomes the cause of the error, as in fmt.Errorf.
+// Quoted writes a string for an error, in quotes: no more than its beginning where it is long, as a name in a model from elsewhere may have a megabyte.
+func Quoted(s string) string { return quoted(s) }
+
+func quoted(s string) string {
+	const longest = 300
+	if len(s) > longest {
+		return strconv.Quote(strings.TrimSuffix(Shortened(s, 100), "...")) + "..."
+	}
+	return strconv.Quote(s)
+}
+
+// Shortened returns a text of more than so many bytes as its beginning and "...".
+func Shortened(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	cut := most
+	for cut > most-utf8.UTFMax && cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "..."
+}
+
+// ShortenedArgs are the arguments of a message of which none makes a line endless.
+func ShortenedArgs(args []any) []any {
+	const longest = 1000
+	for i, a := range args {
+		if s, ok := a.(string); ok && len(s) > longest {
+			args = slices.Clone(args)
+			args[i] = Shortened(s, longest)
+		}
+	}
+	return args
+}
+
+// Errorf makes an Error of a kind from a format. A %w in the format becomes the cause of the error, as in fmt.Errorf. Strings of more than a thousand bytes are
+// cut off.
 func Errorf(kind Kind, format string, args ...any) *Error {
-	err := fmt.Errorf(format, args...)
+	err := fmt.Errorf(format, ShortenedArgs(args)...)
 	if errors.Unwrap(err) != nil {
 		return &Error{Kind: kind, Err: err}
 	}

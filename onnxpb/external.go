@@ -208,7 +208,14 @@ func openData(dir, location string, links bool) (*os.File, int64, error) {
 		f.Close()
 		return fail(err)
 	}
-	if n := linksOf(st); n > 1 && !links {
+	n := linksOf(st)
+	if n > 1 && !links {
+		removeStaleLinks(root, location, st)
+		if st, err := f.Stat(); err == nil {
+			n = linksOf(st)
+		}
+	}
+	if n > 1 && !links {
 		f.Close()
 		return nil, 0, &Error{Msg: fmt.Sprintf("external data at %s is refused: the file has %d hard links, and may be one from another directory", quoted(location), n),
 			Hint: "put a copy in its place, or set ONNXTOOL_HARD_LINKS=allow"}

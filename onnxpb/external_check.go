@@ -84,7 +84,7 @@ func InspectData(m *ModelProto, dir string, checksums bool) *DataReport {
 			err = checkLocation(x.location)
 		}
 		if err != nil {
-			r.Faults = append(r.Faults, DataFault{t.GetName(), x.location, plainText(err)})
+			r.Faults = append(r.Faults, DataFault{t.GetName(), x.location, plainText(err, "")})
 			return
 		}
 		r.Bytes += int64(size)
@@ -136,7 +136,7 @@ func (r *DataReport) file(dir, location string, uses []dataUse, checksums bool) 
 	}
 	f, size, err := openExternal(dir, location)
 	if err != nil {
-		fault(uses[0].tensor, "%s%s", plainText(err), andOthers(len(uses)-1))
+		fault(uses[0].tensor, "%s", plainText(err, andOthers(len(uses)-1)))
 		return
 	}
 	defer f.Close()
@@ -258,13 +258,17 @@ func (r *DataReport) checksums(info *DataFileInfo, f *os.File, uses []dataUse) {
 	}
 }
 
-// plainText is an error without the tensor that it is about.
-func plainText(err error) string {
+// plainText is an error without the tensor that it is about, and with more of what is wrong before what is to be done.
+func plainText(err error, more string) string {
 	var e *Error
 	if errors.As(err, &e) {
 		c := *e
-		c.Tensor = ""
-		return c.Error()
+		c.Tensor, c.Hint = "", ""
+		more = c.Error() + more
+		if e.Hint != "" {
+			more += " (" + e.Hint + ")"
+		}
+		return more
 	}
-	return err.Error()
+	return err.Error() + more
 }

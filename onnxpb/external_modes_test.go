@@ -85,8 +85,12 @@ func TestDataFile(t *testing.T) {
 		to := t.TempDir()
 		path := filepath.Join(to, "m.onnx")
 		var done DataResult
-		if err := Save(m, path, SaveOptions{SourceDir: dir, Data: DataOptions{Mode: DataFile, File: "all.bin", Threshold: c.threshold, Align: c.align, Result: &done}}); err != nil {
+		notes := ""
+		if err := Save(m, path, SaveOptions{SourceDir: dir, Data: DataOptions{Mode: DataFile, File: "all.bin", Threshold: c.threshold, Align: c.align, Result: &done, Note: func(s string) { notes += s }}}); err != nil {
 			t.Fatal(err)
+		}
+		if !strings.Contains(notes, "checksums that 1 tensors told") {
+			t.Errorf("of the checksum that is left out it told %q", notes)
 		}
 		if got := listing(t, to); !reflect.DeepEqual(got, []string{"all.bin", "m.onnx"}) {
 			t.Fatalf("made %v", got)
@@ -540,7 +544,7 @@ func TestInspectData(t *testing.T) {
 	}
 	for got, wants := range map[string][]string{
 		text(r.Faults): {`tensor "past": external data at "w.bin" has 12288 bytes`, `tensor "b": the checksum of "w.bin" is told as "0000`,
-			`tensor "gone": external data at "none.bin" cannot be read`, "which another tensor wants too"},
+			`tensor "gone": external data at "none.bin" cannot be read`, "which another tensor wants too (it must lie"},
 		text(r.Warnings): {`tensor "stale": has external_data entries`, `tensor "part": begins at offset 8194, which is no multiple`,
 			`tensor "part": overlaps tensor "b" in external data "w.bin": bytes 8194 to 8256`},
 	} {

@@ -93,7 +93,7 @@ func (s *staged) moveOut(files []*externalFile, name, path string, o DataOptions
 	}
 	if err := s.placer.put(name, l.write, nil); err != nil {
 		if isTaken(err) {
-			return 0, 0, &Error{Msg: fmt.Sprintf("external data cannot go to %s in %s", quoted(name), s.placer.dir), Err: err, Hint: "give it another name, or remove that file"}
+			return 0, 0, &Error{Msg: fmt.Sprintf("external data cannot go to %s in %s", quoted(name), s.placer.dir), Err: err, Hint: takenHint(files, "", s.placer.dir, name)}
 		}
 		var e *Error
 		if errors.As(err, &e) {
@@ -101,27 +101,52 @@ func (s *staged) moveOut(files []*externalFile, name, path string, o DataOptions
 		}
 		return 0, 0, &Error{Msg: fmt.Sprintf("external data cannot go to %s in %s", quoted(name), s.placer.dir), Err: bare(err)}
 	}
+	sums := 0
 	for _, mv := range l.moves {
-		refer(mv.tensor, filepath.ToSlash(name), mv.to, mv.size)
+		if refer(mv.tensor, filepath.ToSlash(name), mv.to, mv.size) {
+			sums++
+		}
+	}
+	if sums > 0 {
+		o.note(fmt.Sprintf("the checksums that %d tensors told are left out: each was of the whole of the file that the data came from", sums))
 	}
 	return len(l.moves), l.size, nil
 }
 
-// refer makes a tensor one whose elements are external data. Keys that mean nothing to ONNX stay; a checksum is one of the old file.
-func refer(t *TensorProto, location string, offset, length int64) {
+// refer makes a tensor one whose elements are external data. Keys that mean nothing to ONNX stay; a checksum is one of the old file, and
+// it tells whether there was one.
+func refer(t *TensorProto, location string, offset, length int64) (hadSum bool) {
 	entry := func(k, v string) *StringStringEntryProto {
 		return &StringStringEntryProto{Key: proto.String(k), Value: proto.String(v)}
 	}
 	entries := []*StringStringEntryProto{entry("location", location), entry("offset", strconv.FormatInt(offset, 10)), entry("length", strconv.FormatInt(length, 10))}
 	for _, e := range t.ExternalData {
 		switch e.GetKey() {
-		case "location", "offset", "length", "checksum":
+		case "location", "offset", "length":
+		case "checksum":
+			hadSum = true
 		default:
 			entries = append(entries, e)
 		}
 	}
 	t.dropElements()
 	t.ExternalData, t.DataLocation = entries, TensorProto_EXTERNAL.Enum()
+	return hadSum
+}
+
+// takenHint says what to do where data cannot go to a name in a directory as another file stands there. That one must not be removed where it is data that the
+// model refers to itself. Data files of which it is not known where they lie are in dir.
+func takenHint(all []*externalFile, dir, at, name string) string {
+	for _, f := range all {
+		from := f.dir
+		if from == "" {
+			from = dir
+		}
+		if samePlace(filepath.Join(from, f.from), filepath.Join(at, name)) {
+			return "that file is the data that the model itself refers to: give the new one another name"
+		}
+	}
+	return "give it another name, or remove that file"
 }
 
 // layout plans and writes a file of external data.

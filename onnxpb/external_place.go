@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +16,8 @@ type placer struct {
 	root *os.Root
 	sync bool // to disk, before the file gets its name
 	perm fs.FileMode
-	made []string // files and directories, in the order they were made
+	like fs.FileInfo // the file whose owner those that are made get too; nil is nobody
+	made []string    // files and directories, in the order they were made
 }
 
 // noWiderThan takes away from the permissions that files get those that a file which their bytes come from does not have.
@@ -34,7 +34,7 @@ func newPlacer(dir string) (*placer, error) {
 	if err != nil {
 		return nil, &Error{Msg: "external data cannot go to " + dir, Err: bare(err)}
 	}
-	return &placer{dir: dir, root: root, perm: 0o666}, nil
+	return &placer{dir: dir, root: root, perm: everybody}, nil
 }
 
 // undo takes away what was made.
@@ -50,21 +50,29 @@ func (p *placer) close() { p.root.Close() }
 // errTaken says that another file stands where one was to go.
 var errTaken = errors.New("there is another file of that name")
 
-// temporary is the name of a temporary file, registered for removal, until it is dropped.
-func (p *placer) temporary() string {
-	name := fmt.Sprintf(".onnxtool-%d.tmp", rand.Uint64())
-	temporaries.Lock()
-	if temporaries.names == nil {
-		temporaries.names = map[string]bool{}
-	}
-	temporaries.names[filepath.Join(p.dir, name)] = true
-	temporaries.Unlock()
-	return name
+// pending is a temporary file on its way to its name.
+type pending struct {
+	*os.File
+	name string
+	gone bool // it has its name, and the temporary one is not its own any more
 }
 
-func (p *placer) drop(tmp string) {
-	p.root.Remove(tmp)
-	forget(filepath.Join(p.dir, tmp))
+// pend makes the temporary file for a location.
+func (p *placer) pend(location string) (*pending, error) {
+	f, name, err := newTemporary(p.root, p.dir, filepath.Base(location))
+	return &pending{File: f, name: name}, err
+}
+
+// drop closes the file, and takes the temporary name away where it still is this file's.
+func (p *placer) drop(t *pending) {
+	mine, err := t.Stat()
+	t.Close() // first, as Windows has it
+	if !t.gone && err == nil {
+		if here, err := p.root.Lstat(t.name); err == nil && os.SameFile(here, mine) {
+			files.unlink(p.root, t.name)
+		}
+	}
+	forget(filepath.Join(p.dir, t.name))
 }
 
 // put makes a file of what fill writes. Where a file stands there already equal tells whether it is the same; it stays, and errTaken is the error where it
@@ -74,15 +82,16 @@ func (p *placer) put(location string, fill func(*os.File) error, equal func(*os.
 	if equal != nil && p.exists(location) {
 		return p.mustEqual(location, equal) // before the copying
 	}
-	tmp := p.temporary()
-	defer p.drop(tmp)
-	f, err := p.root.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := p.pend(location)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if err := fill(f); err != nil {
+	defer p.drop(f)
+	if err := fill(f.File); err != nil {
 		return err
+	}
+	if p.like != nil {
+		keepOwner(f, p.like)
 	}
 	if err := f.Chmod(p.perm &^ umask()); err != nil {
 		return err
@@ -98,10 +107,10 @@ func (p *placer) put(location string, fill func(*os.File) error, equal func(*os.
 			if err != nil || st.Size() != size {
 				return false, err
 			}
-			return sameFiles(f, old, size)
+			return sameFiles(f.File, old, size)
 		}
 	}
-	return p.name(tmp, location, equal)
+	return p.name(f, location, equal)
 }
 
 // link makes a hard link to the open file src, which stands at path.
@@ -114,22 +123,34 @@ func (p *placer) link(location, path string, src *os.File, equal func(*os.File, 
 	if err != nil {
 		return err
 	}
-	tmp := p.temporary()
-	defer p.drop(tmp)
-	if err := os.Link(path, filepath.Join(p.dir, tmp)); err != nil {
+	if err := p.makeDirs(filepath.Dir(location)); err != nil {
 		return err
 	}
-	// The path may have come to mean another file since it was opened.
-	want, err := src.Stat()
+	// At once, not by a temporary name: a process that is killed would leave that as one name too many of a file that may lie elsewhere.
+	err = files.linkFrom(path, p.root, location)
+	if errors.Is(err, fs.ErrExist) {
+		return p.mustEqual(location, equal)
+	}
 	if err != nil {
 		return err
 	}
-	if got, err := p.root.Lstat(tmp); err != nil {
-		return err
-	} else if !os.SameFile(got, want) {
-		return errors.New("the file was replaced meanwhile")
+	p.made = append(p.made, location)
+	// The path may have come to mean another file since it was opened.
+	want, err1 := src.Stat()
+	got, err2 := p.root.Lstat(location)
+	switch {
+	case err1 != nil:
+		err = err1
+	case err2 != nil:
+		err = err2
+	case !os.SameFile(got, want):
+		err = errors.New("the file was replaced meanwhile")
 	}
-	return p.name(tmp, location, equal)
+	if err != nil {
+		p.made = p.made[:len(p.made)-1]
+		files.unlink(p.root, location)
+	}
+	return err
 }
 
 // exists tells whether anything stands at a location, a dangling symbolic link too.
@@ -139,12 +160,17 @@ func (p *placer) exists(location string) bool {
 }
 
 // name gives the temporary file its name, if that is free.
-func (p *placer) name(tmp, location string, equal func(*os.File, int64) (bool, error)) error {
+func (p *placer) name(tmp *pending, location string, equal func(*os.File, int64) (bool, error)) error {
 	if err := p.makeDirs(filepath.Dir(location)); err != nil {
 		return err
 	}
-	// A link, unlike a rename, never replaces a file that has come up meanwhile.
-	err := p.root.Link(tmp, location)
+	// In one step where that can be: a process that is killed between a link and the end of the temporary name leaves a file of two names, which readers refuse.
+	err := files.move(p.root, tmp.name, location)
+	tmp.gone = err == nil
+	if errors.Is(err, errors.ErrUnsupported) {
+		// A link, unlike a rename, never replaces a file that has come up meanwhile.
+		err = files.link(p.root, tmp.name, location)
+	}
 	if errors.Is(err, fs.ErrExist) {
 		return p.mustEqual(location, equal)
 	}
@@ -155,10 +181,11 @@ func (p *placer) name(tmp, location string, equal func(*os.File, int64) (bool, e
 			return cerr
 		}
 		claim.Close()
-		if err := p.root.Rename(tmp, location); err != nil {
+		if err := p.root.Rename(tmp.name, location); err != nil {
 			p.root.Remove(location)
 			return err
 		}
+		tmp.gone = true
 	}
 	p.made = append(p.made, location)
 	return nil

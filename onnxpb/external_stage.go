@@ -2,6 +2,7 @@ package onnxpb
 
 import (
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 // staged is a model whose external data stands where it is to be, ready to be written.
 type staged struct {
 	model    *ModelProto // what is to be written
+	perm     fs.FileMode // what the model's file may be open to, where it is a new one
 	placer   *placer
 	releases []func()
 }
@@ -37,7 +39,10 @@ func (s *staged) release() {
 // stageExternal does with a model's external data what the options ask for, before the model itself is written. The model that was given stays as it is.
 // Nothing that fails leaves a file behind.
 func stageExternal(m *ModelProto, path string, o SaveOptions) (_ *staged, err error) {
-	s := &staged{model: m}
+	s := &staged{model: m, perm: everybody}
+	if o.Perm != 0 {
+		s.perm &= o.Perm
+	}
 	defer func() {
 		if err != nil {
 			s.undo()
@@ -89,8 +94,10 @@ func stageExternal(m *ModelProto, path string, o SaveOptions) (_ *staged, err er
 	if s.placer, err = newPlacer(dir); err != nil {
 		return nil, err
 	}
+	s.placer.perm &= s.perm | 0o600
 	if statErr == nil {
 		s.placer.perm &= old.Mode().Perm() | 0o600 // data of a model that only some may read is theirs alone too
+		s.placer.like = old
 	}
 	s.placer.sync = o.Sync || statErr == nil // what an old model is lost for must not be lost itself
 	if o.Data.Mode == DataFile {
@@ -189,6 +196,9 @@ func (s *staged) inline(files []*externalFile, o DataOptions) error {
 		if err != nil {
 			return err
 		}
+		if st, err := src.Stat(); err == nil {
+			s.perm &= st.Mode().Perm() | 0o600
+		}
 		b, release, err := mapData(src, have)
 		if err != nil {
 			return inTensor(&Error{Msg: "external data at " + quoted(f.from) + " cannot be read", Err: bare(err)}, f.tensor)
@@ -251,14 +261,6 @@ func Inlined(m *ModelProto, dir string, carry []CarryFile) (_ *ModelProto, relea
 		return nil, nil, err
 	}
 	return s.model, s.release, nil
-}
-
-// quoted writes a string for an error, cut off where it is long.
-func quoted(s string) string {
-	if len(s) > 100 {
-		return strconv.Quote(s[:100]) + "..."
-	}
-	return strconv.Quote(s)
 }
 
 // bytesText writes a number of bytes for people.

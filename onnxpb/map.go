@@ -1,6 +1,7 @@
 package onnxpb
 
 import (
+	"io"
 	"os"
 	"sync"
 	"unsafe"
@@ -108,4 +109,24 @@ func letGoOfPages() {
 	for _, m := range mappings.list {
 		adviseAway(m.data)
 	}
+}
+
+// LetGoOfPages gives back the memory that pages of models' files take up, for those who have gone through many of their weights.
+func LetGoOfPages() { letGoOfPages() }
+
+// LettingGo returns a writer to w that gives back, every few megabytes, the memory that pages of mapped files take up: what writes a model in another form reads
+// the weights as it goes, and does not need them again.
+func LettingGo(w io.Writer) io.Writer { return &lettingGo{w: w} }
+
+type lettingGo struct {
+	w io.Writer
+	n int // bytes written since the last time
+}
+
+func (l *lettingGo) Write(b []byte) (int, error) {
+	if l.n += len(b); l.n >= letGoAt {
+		letGoOfPages()
+		l.n = 0
+	}
+	return l.w.Write(b)
 }

@@ -20,7 +20,12 @@ type File struct {
 	Path  string // as given to Open; "-" for standard input
 
 	mapped *mapping
+	perm   fs.FileMode
 }
+
+// Perm returns what the file is open to, for SaveOptions.Perm: a file that is made of this one should not be more so. Of what no file is (a pipe) nothing is
+// known, and it is everybody. Whoever could read the file may read what is made of it.
+func (f *File) Perm() fs.FileMode { return f.perm&everybody | 0o400 }
 
 // Dir returns the directory that locations of external data are relative to.
 func (f *File) Dir() string {
@@ -43,13 +48,13 @@ func (f *File) Close() error {
 // Open reads the model in a file; "-" is standard input. Of a large file only the graph is read: the elements of its tensors stay in the file until they
 // are used. Messages may stand 100 deep within each other, as protobuf's other readers have it. The errors it returns are of kind Unfit and name the file.
 func Open(path string) (*File, error) {
-	f := &File{Path: path}
+	f := &File{Path: path, perm: everybody}
 	var data []byte
 	var err error
 	if path == "-" {
-		data, f.mapped, err = mapStandardInput()
+		data, err = f.mapStandardInput()
 	} else {
-		data, f.mapped, err = mapRegular(path)
+		data, err = f.mapRegular(path)
 	}
 	if err != nil {
 		f.Close()
@@ -64,45 +69,47 @@ func Open(path string) (*File, error) {
 }
 
 // mapRegular maps a file, or reads it where it is small or this system does not map files.
-func mapRegular(path string) ([]byte, *mapping, error) {
-	f, size, err := openRegular(path)
+func (f *File) mapRegular(path string) ([]byte, error) {
+	from, st, err := openRegular(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	defer f.Close()
-	return mapOrRead(f, size)
+	defer from.Close()
+	return f.mapOrRead(from, st)
 }
 
-func mapOrRead(f *os.File, size int64) ([]byte, *mapping, error) {
-	if size >= mapFrom {
-		if m, err := openMapping(f, size); err == nil {
-			return m.data, m, nil
+func (f *File) mapOrRead(from *os.File, st fs.FileInfo) ([]byte, error) {
+	f.perm = st.Mode().Perm()
+	if st.Size() >= mapFrom {
+		if m, err := openMapping(from, st.Size()); err == nil {
+			f.mapped = m
+			return m.data, nil
 		}
 	}
-	data, err := readAll(f, size)
-	return data, nil, err
+	return readAll(from, st.Size())
 }
 
 // mapStandardInput reads standard input to its end, or maps it where it is a file of which nothing has been read.
-func mapStandardInput() ([]byte, *mapping, error) {
+func (f *File) mapStandardInput() ([]byte, error) {
 	if st, err := os.Stdin.Stat(); err == nil && st.Mode().IsRegular() {
 		if at, err := os.Stdin.Seek(0, io.SeekCurrent); err == nil && at == 0 {
-			data, m, err := mapOrRead(os.Stdin, st.Size())
+			data, err := f.mapOrRead(os.Stdin, st)
 			if err == nil {
 				_, err = os.Stdin.Seek(0, io.SeekEnd)
 			}
-			return data, m, err
+			return data, err
 		}
 	}
-	data, err := io.ReadAll(os.Stdin)
-	return data, nil, err
+	return f.spool(os.Stdin)
 }
 
+var errNotRegular = errors.New("is not a regular file")
+
 // openRegular opens a file, and refuses what would block or never end (a FIFO, a device).
-func openRegular(path string) (*os.File, int64, error) {
+func openRegular(path string) (*os.File, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	st, err := f.Stat()
 	switch {
@@ -110,12 +117,12 @@ func openRegular(path string) (*os.File, int64, error) {
 	case st.IsDir():
 		err = errors.New("is a directory, not a model")
 	case !st.Mode().IsRegular():
-		err = errors.New("is not a regular file")
+		err = errNotRegular
 	default:
-		return f, st.Size(), nil
+		return f, st, nil
 	}
 	f.Close()
-	return nil, 0, err
+	return nil, nil, err
 }
 
 // readAll reads a file that has so many bytes, as far as one can tell: the system tells none of some, and others grow.
@@ -137,12 +144,12 @@ func readAll(f *os.File, size int64) ([]byte, error) {
 
 // readRegular reads a file, with openRegular's checks.
 func readRegular(path string) ([]byte, error) {
-	f, size, err := openRegular(path)
+	f, st, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return readAll(f, size)
+	return readAll(f, st.Size())
 }
 
 func openError(path string, err error) error {
@@ -150,6 +157,9 @@ func openError(path string, err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
 		e.Err = pe.Err
+	}
+	if errors.Is(err, errNotRegular) {
+		e.Hint = "what comes through a pipe is read from standard input, by the name -"
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		e.Hint = "check the path"

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 )
 
 // SaveOptions says how a model is written. The zero value is good for a model without external data.
@@ -15,6 +14,8 @@ type SaveOptions struct {
 	SourceDir string
 	// Sync has the file on disk before Save returns. Without it only a file that replaces another one is: a lost new file can be made again.
 	Sync bool
+	// Perm is what a new file may be open to at most (File.Perm tells it of the file that the model comes from); 0 is everybody, but for the umask.
+	Perm fs.FileMode
 	// Data says what becomes of the external data; the zero value copies its files along where they have to.
 	Data DataOptions
 }
@@ -35,7 +36,8 @@ const maxFile = 1<<31 - 1
 // that memory follows the graph and not the weights. A model whose messages stand more than 100 deep within each other, which no reader takes, is refused. To save over the file that the model was opened from is safe.
 //
 // The file appears whole or not at all: what stood there before stays until the
-// new bytes are complete (and on disk), then a rename puts them in place, with the permissions of the old file.
+// new bytes are complete (and on disk), then a rename puts them in place, with the permissions of the old file and, where the system lets us, its owner and
+// group.
 func Save(m *ModelProto, path string, o SaveOptions) error {
 	// The external data first: what stands in the model's file must be there before it.
 	s, err := stageExternal(m, path, o)
@@ -43,7 +45,7 @@ func Save(m *ModelProto, path string, o SaveOptions) error {
 		return InFile(err, path)
 	}
 	defer s.release()
-	if err := saveStaged(s.model, path, o.Sync); err != nil {
+	if err := saveStaged(s.model, path, writeOptions{sync: o.Sync, perm: s.perm}); err != nil {
 		s.undo()
 		return err
 	}
@@ -51,7 +53,7 @@ func Save(m *ModelProto, path string, o SaveOptions) error {
 }
 
 // saveStaged writes a model whose external data stands where it is to be.
-func saveStaged(m *ModelProto, path string, sync bool) error {
+func saveStaged(m *ModelProto, path string, o writeOptions) error {
 	if err := checkDepth(m); err != nil {
 		return InFile(err, path)
 	}
@@ -68,16 +70,26 @@ func saveStaged(m *ModelProto, path string, sync bool) error {
 		}
 		return e.writeTo(os.Stdout)
 	}
-	return writeWhole(path, sync, e.writeTo)
+	return writeWhole(path, o, e.writeTo)
 }
 
 // WriteFile puts data into a file as Save does: whole or not at all.
 func WriteFile(path string, data []byte) error {
-	return writeWhole(path, false, encoded{pieces: [][]byte{data}}.writeTo)
+	return writeWhole(path, writeOptions{perm: everybody}, encoded{pieces: [][]byte{data}}.writeTo)
 }
 
-// writeWhole makes a file of what content writes, whole or not at all. It is on disk at the end where it replaces another one, or where sync asks for it.
-func writeWhole(path string, sync bool, content func(outFile) error) error {
+// everybody are the permissions of a file of which nothing is known but the umask.
+const everybody fs.FileMode = 0o666
+
+// writeOptions say how a file is written.
+type writeOptions struct {
+	sync  bool         // it is to be on disk at the end even where it replaces none
+	perm  fs.FileMode  // of a file that replaces none, but for the umask
+	ready func() error // what is to be done when all is written and on disk, right before the file gets its name; nil is nothing
+}
+
+// writeWhole makes a file of what content writes, whole or not at all. It is on disk at the end where it replaces another one.
+func writeWhole(path string, o writeOptions, content func(outFile) error) error {
 	fail := func(err error) error {
 		var pe *fs.PathError
 		var le *os.LinkError
@@ -94,6 +106,9 @@ func writeWhole(path string, sync bool, content func(outFile) error) error {
 	if replaces && !old.Mode().IsRegular() {
 		if old.IsDir() {
 			return fail(errors.New("it is a directory"))
+		}
+		if o.ready != nil {
+			return fail(errors.New("it is not a regular file"))
 		}
 		// A device or a FIFO (such as /dev/null) cannot be replaced by a rename: write into it.
 		if err := writeInto(path, content); err != nil {
@@ -120,12 +135,15 @@ func writeWhole(path string, sync bool, content func(outFile) error) error {
 	if err := content(f); err != nil {
 		return fail(err)
 	}
+	perm := o.perm &^ umask()
 	if replaces {
-		if err := f.Chmod(old.Mode().Perm()); err != nil {
-			return fail(err)
-		}
+		keepOwner(f, old)
+		perm = old.Mode().Perm()
 	}
-	if replaces || sync {
+	if err := f.Chmod(perm); err != nil {
+		return fail(err)
+	}
+	if replaces || o.sync {
 		if err := f.Sync(); err != nil {
 			return fail(err)
 		}
@@ -133,11 +151,16 @@ func writeWhole(path string, sync bool, content func(outFile) error) error {
 	if err := f.Close(); err != nil {
 		return fail(err)
 	}
+	if o.ready != nil {
+		if err := o.ready(); err != nil {
+			return err
+		}
+	}
 	if err := files.rename(tmp, target); err != nil {
 		return fail(err)
 	}
 	placed = true
-	if sync {
+	if o.sync {
 		syncDir(filepath.Dir(target))
 	}
 	return nil
@@ -178,46 +201,4 @@ func writeInto(path string, content func(outFile) error) error {
 		err = e
 	}
 	return err
-}
-
-// temporaries are the temporary files that exist now, for RemoveTemporaries.
-var temporaries struct {
-	sync.Mutex
-	names map[string]bool
-}
-
-// createTemporary makes the temporary file for target, beside it, with the permissions that a new file gets (os.CreateTemp gives 0600).
-func createTemporary(target string) (*os.File, error) {
-	f, err := os.CreateTemp(filepath.Dir(target), ".onnxtool-*.tmp")
-	if err != nil {
-		return nil, err
-	}
-	temporaries.Lock()
-	if temporaries.names == nil {
-		temporaries.names = map[string]bool{}
-	}
-	temporaries.names[f.Name()] = true
-	temporaries.Unlock()
-	if err := f.Chmod(0o666 &^ umask()); err != nil {
-		f.Close()
-		os.Remove(f.Name())
-		forget(f.Name())
-		return nil, err
-	}
-	return f, nil
-}
-
-func forget(name string) {
-	temporaries.Lock()
-	delete(temporaries.names, name)
-	temporaries.Unlock()
-}
-
-// RemoveTemporaries removes the temporary files of writes that are under way. It is for a program that is about to exit on a signal.
-func RemoveTemporaries() {
-	temporaries.Lock()
-	defer temporaries.Unlock()
-	for n := range temporaries.names {
-		os.Remove(n)
-	}
 }

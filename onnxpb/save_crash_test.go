@@ -25,6 +25,9 @@ type faultyFiles struct {
 	fault func(what string) error
 	hit   string   // what was asked for then
 	asked []string // all that was asked for
+
+	cannotMove bool // as on a system that gives a file its name by a link only
+	cannotLink bool // as on a file system without hard links
 }
 
 func (s *faultyFiles) ask(what string) error {
@@ -55,6 +58,43 @@ func (s *faultyFiles) rename(from, to string) error {
 }
 
 func (s *faultyFiles) remove(name string) error { return os.Remove(name) }
+
+func (s *faultyFiles) move(root *os.Root, from, to string) error {
+	if s.cannotMove {
+		return errors.ErrUnsupported
+	}
+	if err := s.ask("move"); err != nil {
+		return err
+	}
+	return stdFiles{}.move(root, from, to)
+}
+
+func (s *faultyFiles) link(root *os.Root, from, to string) error {
+	if s.cannotLink {
+		return syscall.EPERM
+	}
+	if err := s.ask("link"); err != nil {
+		return err
+	}
+	return stdFiles{}.link(root, from, to)
+}
+
+func (s *faultyFiles) linkFrom(path string, root *os.Root, to string) error {
+	if s.cannotLink {
+		return syscall.EPERM
+	}
+	if err := s.ask("link from"); err != nil {
+		return err
+	}
+	return stdFiles{}.linkFrom(path, root, to)
+}
+
+func (s *faultyFiles) unlink(root *os.Root, name string) error {
+	if err := s.ask("unlink"); err != nil {
+		return err
+	}
+	return stdFiles{}.unlink(root, name)
+}
 
 type faultyFile struct {
 	outFile

@@ -211,7 +211,7 @@ func TestTooLargeIsRefused(t *testing.T) {
 	for range 2048 {
 		m.Graph.Initializer = append(m.Graph.Initializer, &TensorProto{RawData: raw})
 	}
-	if err := saveStaged(m, filepath.Join(dir, "m.onnx"), false); err == nil || !strings.Contains(err.Error(), "2 GiB") {
+	if err := saveStaged(m, filepath.Join(dir, "m.onnx"), writeOptions{perm: everybody}); err == nil || !strings.Contains(err.Error(), "2 GiB") {
 		t.Errorf("%v", err)
 	}
 	if got := listing(t, dir); len(got) != 0 {

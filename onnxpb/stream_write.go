@@ -11,6 +11,8 @@ import (
 type outFile interface {
 	io.Writer
 	Name() string
+	Stat() (os.FileInfo, error)
+	Chown(uid, gid int) error
 	Chmod(os.FileMode) error
 	Sync() error
 	Close() error
@@ -21,6 +23,12 @@ type fileSystem interface {
 	create(target string) (outFile, error) // a temporary file beside target
 	rename(from, to string) error
 	remove(name string) error
+
+	// And what it asks for data files, whose names are relative to a directory that they do not leave. None of these replaces a file.
+	move(root *os.Root, from, to string) error            // errors.ErrUnsupported where the system cannot
+	link(root *os.Root, from, to string) error            // a second name
+	linkFrom(path string, root *os.Root, to string) error // a second name for a file that may lie elsewhere
+	unlink(root *os.Root, name string) error
 }
 
 // files is the file system that there is.
@@ -39,6 +47,14 @@ func (stdFiles) create(target string) (outFile, error) {
 func (stdFiles) rename(from, to string) error { return os.Rename(from, to) }
 
 func (stdFiles) remove(name string) error { return os.Remove(name) }
+
+func (stdFiles) move(root *os.Root, from, to string) error { return moveNew(root, from, to) }
+
+func (stdFiles) link(root *os.Root, from, to string) error { return root.Link(from, to) }
+
+func (stdFiles) linkFrom(path string, root *os.Root, to string) error { return linkNew(path, root, to) }
+
+func (stdFiles) unlink(root *os.Root, name string) error { return root.Remove(name) }
 
 const (
 	// writeBuffer is how much goes into one write.

@@ -42,7 +42,7 @@ type checker struct {
 
 // fail notes a fault.
 func (c *checker) fail(at *place, code, tensor, format string, args ...any) {
-	c.faults = append(c.faults, Fault{Code: code, Graph: at.graph(), Node: at.label(), Tensor: tensor, Message: fmt.Sprintf(format, args...)})
+	c.faults = append(c.faults, Fault{Code: code, Graph: at.graph(), Node: at.label(), Tensor: tensor, Message: fmt.Sprintf(format, onnxpb.ShortenedArgs(args)...)})
 }
 
 // warn notes a warning, where warnings are asked for.
@@ -113,6 +113,7 @@ func (c *checker) model() {
 		}
 		keys[e.GetKey()] = true
 	}
+	c.modelText(top)
 	imports := c.imports(top, c.m.GetOpsetImport())
 	switch {
 	case len(c.m.GetOpsetImport()) == 0 && c.ir >= 3:

@@ -34,6 +34,7 @@ func (c *checker) attributes(s *scope, at *place, n *onnxpb.NodeProto) {
 // attribute checks that an attribute holds one value, of the type that it tells.
 func (c *checker) attribute(s *scope, at *place, a *onnxpb.AttributeProto) {
 	name := a.GetName()
+	c.attributeText(at, a)
 	held := valueTypes(a)
 	switch {
 	case len(held) > 1:
@@ -57,15 +58,19 @@ func (c *checker) attribute(s *scope, at *place, a *onnxpb.AttributeProto) {
 		}
 	}
 	if a.T != nil {
+		c.text(at, "", "the tensor", a.T.GetName())
 		c.tensor(at, a.T, a.T.GetName())
 	}
 	for _, t := range a.GetTensors() {
+		c.text(at, "", "the tensor", t.GetName())
 		c.tensor(at, t, t.GetName())
 	}
 	if a.SparseTensor != nil {
+		c.text(at, "", "the tensor", a.SparseTensor.GetValues().GetName())
 		c.sparse(at, a.SparseTensor, a.SparseTensor.GetValues().GetName())
 	}
 	for _, t := range a.GetSparseTensors() {
+		c.text(at, "", "the tensor", t.GetValues().GetName())
 		c.sparse(at, t, t.GetValues().GetName())
 	}
 	if a.G != nil {

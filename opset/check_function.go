@@ -126,8 +126,10 @@ func (c *checker) function(f *onnxpb.FunctionProto, all map[string]int64) {
 		seen[name] = true
 		if _, ok := b.visible[name]; !ok {
 			c.fail(at, FaultGraphOutput, name, "is an output of the function, but no node or input makes it")
+			c.text(at, "", "the value", name)
 		}
 	}
+	c.functionText(s, at, f)
 	c.sameOperators(at, f.GetNode(), b.imports, all)
 }
 

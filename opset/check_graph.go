@@ -71,6 +71,7 @@ func (c *checker) use(s *scope, at *place, name string) {
 		}
 	}
 	c.fail(at, FaultUndefined, name, "is used, but no node, input or initializer makes it")
+	c.text(at, "", "the value", name)
 }
 
 // maker returns the node of this very graph that makes a value, or nil.
@@ -107,6 +108,7 @@ func (c *checker) graph(b *body, parent *scope, g *onnxpb.GraphProto, at *place,
 	c.nodeList(s, at, g.GetNode())
 	c.outputs(s, at, g)
 	c.annotations(s, at, g)
+	c.graphText(s, at, g)
 	c.leave(s)
 }
 

@@ -18,6 +18,7 @@ func (c *checker) node(s *scope, at *place, n *onnxpb.NodeProto) {
 	c.name(at, "the node's name", n.GetName())
 	c.name(at, "the operator", op)
 	c.name(at, "the domain", domain)
+	c.nodeText(at, n)
 	if name := n.GetName(); c.o.Warnings && name != "" {
 		if s.body.nodes[name] {
 			c.warn(at, WarnDuplicate, "", "another node has the same name")

@@ -8,6 +8,7 @@ import (
 
 // tensor checks a dense tensor: an initializer, or the value of an attribute. name is what to call it.
 func (c *checker) tensor(at *place, t *onnxpb.TensorProto, name string) {
+	c.tensorText(at, t, name)
 	if err := onnxpb.CheckData(t, c.o.Dir); err != nil {
 		code := FaultTensor
 		if t.GetDataLocation() == onnxpb.TensorProto_EXTERNAL {
@@ -29,6 +30,7 @@ func (c *checker) sparse(at *place, s *onnxpb.SparseTensorProto, name string) {
 	before := len(c.faults)
 	c.tensor(at, values, name)
 	if indices != nil {
+		c.text(at, name, "the name of the indices", indices.GetName())
 		c.tensor(at, indices, name)
 	}
 	if len(dims) == 0 {

@@ -3,6 +3,8 @@ package opset
 import (
 	"fmt"
 	"strings"
+
+	"onnxtool/onnxpb"
 )
 
 // The kinds of fault, as Fault.Code tells them.
@@ -12,7 +14,7 @@ const (
 	FaultOpsetImport   = "opset-import"        // operator sets are missing, twice there with different versions, or without a version
 	FaultMetadata      = "metadata"            // a key twice
 	FaultName          = "name"                // a name that must be there is empty
-	FaultNameEncoding  = "name-encoding"       // a name is not valid UTF-8
+	FaultNameEncoding  = "name-encoding"       // a name or another string is not valid UTF-8
 	FaultTooDeep       = "too-deep"            // subgraphs nested past MaxDepth
 	FaultType          = "type"                // a graph input or output without a type, or with one that ONNX does not know
 	FaultTypeMismatch  = "type-mismatch"       // an initializer is not what the input of its name is declared to be
@@ -69,13 +71,13 @@ func (f Fault) String() string {
 		b.WriteString("warning: ")
 	}
 	if f.Graph != "" {
-		fmt.Fprintf(&b, "in %s: ", f.Graph)
+		fmt.Fprintf(&b, "in %s: ", onnxpb.Shortened(f.Graph, 1000))
 	}
 	if f.Node != "" {
-		fmt.Fprintf(&b, "node %q: ", f.Node)
+		fmt.Fprintf(&b, "node %s: ", onnxpb.Quoted(f.Node))
 	}
 	if f.Tensor != "" {
-		fmt.Fprintf(&b, "tensor %q: ", f.Tensor)
+		fmt.Fprintf(&b, "tensor %s: ", onnxpb.Quoted(f.Tensor))
 	}
 	b.WriteString(f.Message)
 	return b.String()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -202,6 +203,11 @@ func target(c *cli.Context, input string) (string, error) {
 
 // openChecked opens a model and refuses one that does not pass the checker, unless --force is given.
 func openChecked(c *cli.Context, path string) (*onnxpb.File, error) {
+	if outputOf(c) == "-" {
+		if err := notStandardOutput(path); err != nil {
+			return nil, err
+		}
+	}
 	f, err := onnxpb.Open(path)
 	if err != nil {
 		return nil, err
@@ -256,30 +262,48 @@ func editFile(c *cli.Context, input string, edit func(*onnxpb.ModelProto) (*surg
 	if err != nil {
 		return onnxpb.InFile(err, input)
 	}
-	return saveReported(c, f.Model, out, f.Dir(), r)
+	return saveReported(c, f.Model, out, fromFile(f), r)
+}
+
+// origin is where a model that is saved comes from.
+type origin struct {
+	dir  string      // what its external data is relative to; "" is nothing, or all of it is in the report
+	perm fs.FileMode // what a new file may be open to; 0 is everybody
+}
+
+// fromFile is the origin of a model that was opened.
+func fromFile(f *onnxpb.File) origin { return origin{f.Dir(), f.Perm()} }
+
+// fromAll is the origin of a model that was made of several, whose data lies in dir: its file is to be open to nobody who may not read all of them.
+func fromAll(dir string, files ...*onnxpb.File) origin {
+	o := origin{dir, 0o666}
+	for _, f := range files {
+		o.perm &= f.Perm()
+	}
+	return o
 }
 
 // saveReported checks what is to be written, saves it and prints the report.
-func saveReported(c *cli.Context, m *onnxpb.ModelProto, out, sourceDir string, r *surgery.Report) error {
+func saveReported(c *cli.Context, m *onnxpb.ModelProto, out string, from origin, r *surgery.Report) error {
 	if !c.Bool("force") {
 		if err := mustPass(m, "", out, "the result would not be valid (nothing was written)"); err != nil {
 			return err
 		}
 	}
-	if err := saveModel(c, m, out, sourceDir, r); err != nil {
+	if err := saveModel(c, m, out, from, r); err != nil {
 		return err
 	}
 	return printReport(c, r, out == "-")
 }
 
 // saveModel saves a model with its external data as --data says. What became of the data goes into the report.
-func saveModel(c *cli.Context, m *onnxpb.ModelProto, out, sourceDir string, r *surgery.Report) error {
+func saveModel(c *cli.Context, m *onnxpb.ModelProto, out string, from origin, r *surgery.Report) error {
 	data, err := onnxpb.ParseData(c.String("data"))
 	if err != nil {
 		return err
 	}
 	data.Carry, data.Note = r.Carry, func(s string) { r.Note("%s", s) }
-	return onnxpb.Save(m, out, onnxpb.SaveOptions{SourceDir: sourceDir, Sync: c.Bool("sync"), Data: data})
+	return onnxpb.Save(m, out, onnxpb.SaveOptions{SourceDir: from.dir, Perm: from.perm, Sync: c.Bool("sync"), Data: data})
 }
 
 // printJSON writes one JSON object.

@@ -72,8 +72,8 @@ end; lengths that disagree with type and dimensions; checksums that differ. Told
 				Aliases:   []string{"rename"},
 				Usage:     "give a data file another name, and the model the new reference",
 				UsageText: "onnxtool data move MODEL NEWNAME [--from NAME]",
-				Description: `The model is changed in its place. At every moment it refers to a file that is there; what a crash may leave is the file under both names, and the
-same command with --from then removes the old one.
+				Description: `The model is changed in its place. At every moment it refers to a file that is there. A run that is killed between the last steps may leave the
+file under both names, which this program and other readers refuse as a hard link: the same command, called again, ends what was begun.
 
    onnxtool data move model.onnx weights.bin`,
 				Flags: []cli.Flag{
@@ -153,7 +153,7 @@ func restore(c *cli.Context, o onnxpb.DataOptions, tell func(out string, done on
 	r := &surgery.Report{Edit: "data " + c.Command.Name}
 	var done onnxpb.DataResult
 	o.Result, o.Note = &done, func(s string) { r.Note("%s", s) }
-	if err := onnxpb.Save(f.Model, out, onnxpb.SaveOptions{SourceDir: f.Dir(), Sync: c.Bool("sync"), Data: o}); err != nil {
+	if err := onnxpb.Save(f.Model, out, onnxpb.SaveOptions{SourceDir: f.Dir(), Perm: f.Perm(), Sync: c.Bool("sync"), Data: o}); err != nil {
 		return err
 	}
 	if out == input {
@@ -235,8 +235,12 @@ func runDataMove(c *cli.Context) error {
 		return err
 	}
 	defer f.Close()
+	if from == "" {
+		from = onnxpb.Unfinished(f.Model, path, to)
+	}
+	locations := onnxpb.DataLocations(f.Model)
 	if !c.Bool("force") {
-		if err := onlyUser(f.Model, path); err != nil {
+		if err := onlyUser(append(locations, filepath.Clean(from)), path); err != nil {
 			return err
 		}
 	}
@@ -245,15 +249,19 @@ func runDataMove(c *cli.Context) error {
 		return onnxpb.InFile(err, path)
 	}
 	r := &surgery.Report{Edit: "data move"}
-	if filepath.Clean(old) != filepath.Clean(to) {
+	switch {
+	case filepath.Clean(old) == filepath.Clean(to):
+	case slices.Contains(locations, filepath.Clean(old)):
 		r.Add("renamed", "external data", old, old, to)
+	default:
+		r.Add("removed", "external data", old, "", "")
+		r.Note("an earlier move to %s was cut short: %s was another name of the same file", to, old)
 	}
 	return printReport(c, r, false)
 }
 
-// onlyUser refuses to move data that other models in the directory refer to.
-func onlyUser(m *onnxpb.ModelProto, path string) error {
-	locations := onnxpb.DataLocations(m)
+// onlyUser refuses to move data at locations that other models in the directory refer to.
+func onlyUser(locations []string, path string) error {
 	self, err := os.Stat(path)
 	if err != nil {
 		return onnxpb.InFile(err, path)

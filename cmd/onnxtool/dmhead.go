@@ -82,7 +82,7 @@ func runDMHead(c *cli.Context) error {
 	}
 	dir := fuse.ExternalDir([]fuse.Input{f, r})
 	if !c.Bool("check") {
-		return saveReported(c, m, out, dir, report)
+		return saveReported(c, m, out, fromAll(dir, front, rear), report)
 	}
 	if !c.Bool("force") {
 		if err := mustPass(m, "", out, "the result would not be valid (nothing was written)"); err != nil {
@@ -108,7 +108,7 @@ func runDMHead(c *cli.Context) error {
 		}
 		return answerNo{}
 	}
-	if err := saveModel(c, m, out, dir, report); err != nil {
+	if err := saveModel(c, m, out, fromAll(dir, front, rear), report); err != nil {
 		return err
 	}
 	return printChecked(c, report, checked, out == "-")
@@ -157,6 +157,9 @@ func dmheadOptions(c *cli.Context) (fuse.DMHeadOptions, error) {
 		return o, usagef("bins cannot be 0 degrees wide")
 	}
 	var err error
+	if o.Data, err = onnxpb.ParseData(c.String("data")); err != nil {
+		return o, err
+	}
 	if o.Batch, err = onnxpb.ParseDim(c.String("batch")); err != nil {
 		return o, err
 	}

@@ -46,6 +46,9 @@ func collectLater() {
 	runtime.SetFinalizer(first, func(*[16]byte) { debug.SetGCPercent(usual) })
 }
 
+// longestError is how much of an error is printed. It tells names of models from elsewhere, which may have megabytes.
+const longestError = 8 << 10
+
 // run runs a command line and returns its exit code.
 func run(args []string, stdout, stderr *os.File) int {
 	results := &writer{to: stdout}
@@ -64,7 +67,7 @@ func run(args []string, stdout, stderr *os.File) int {
 		return 0
 	}
 	if msg := err.Error(); msg != "" {
-		fmt.Fprintf(stderr, "onnxtool: %s\n", msg)
+		fmt.Fprintf(stderr, "onnxtool: %s\n", onnxpb.Shortened(msg, longestError))
 	}
 	return exitCode(err)
 }

@@ -54,6 +54,7 @@ func runMerge(c *cli.Context) error {
 		return err
 	}
 	var models []fuse.Input
+	var opened []*onnxpb.File
 	for _, n := range named {
 		f, err := openChecked(c, n.path)
 		if err != nil {
@@ -64,9 +65,12 @@ func runMerge(c *cli.Context) error {
 		if p, ok := prefixes[n.name]; ok {
 			in.Prefix = &p
 		}
-		models = append(models, in)
+		models, opened = append(models, in), append(opened, f)
 	}
 	o := fuse.MergeOptions{Name: c.String("name"), Doc: c.String("doc")}
+	if o.Data, err = onnxpb.ParseData(c.String("data")); err != nil {
+		return err
+	}
 	parser := fuse.NewParser(models)
 	for _, s := range c.StringSlice("connect") {
 		conn, err := parser.Connection(s)
@@ -89,7 +93,7 @@ func runMerge(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return saveReported(c, merged, out, fuse.ExternalDir(models), report)
+	return saveReported(c, merged, out, fromAll(fuse.ExternalDir(models), opened...), report)
 }
 
 // namedFile is a model on the command line.

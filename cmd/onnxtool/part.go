@@ -140,7 +140,7 @@ func saveNew(c *cli.Context, m *onnxpb.ModelProto, out string) error {
 		r.Add("added", "output", v.GetName(), "", describeValue(v))
 	}
 	r.Note("%s", m.GetDocString())
-	return saveReported(c, m, out, "", r)
+	return saveReported(c, m, out, origin{}, r)
 }
 
 // describeValue writes the type of a tensor for people.

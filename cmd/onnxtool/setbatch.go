@@ -154,7 +154,7 @@ func setbatchChecked(c *cli.Context, batch onnxpb.Dim, where surgery.BatchOption
 		return couldNotCheck(err)
 	}
 	if check.Equal {
-		if err := saveModel(c, f.Model, out, f.Dir(), r); err != nil {
+		if err := saveModel(c, f.Model, out, fromFile(f), r); err != nil {
 			return err
 		}
 	}

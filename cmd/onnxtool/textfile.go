@@ -36,14 +36,25 @@ func writeText(c *cli.Context, format func(w io.Writer, m *onnxpb.ModelProto) (l
 	if sameFile(in, out) {
 		return usagef("%s would be overwritten by its own text", in)
 	}
+	if out == "" || out == "-" {
+		if err := notStandardOutput(in); err != nil {
+			return err
+		}
+	}
 	f, err := onnxpb.Open(in)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	for _, l := range onnxpb.DataLocations(f.Model) {
-		if sameFile(filepath.Join(f.Dir(), l), out) {
+		data := filepath.Join(f.Dir(), l)
+		if sameFile(data, out) {
 			return usagef("%s would be overwritten, and %s has its weights there", out, in)
+		}
+		if out == "" || out == "-" {
+			if err := notStandardOutput(data); err != nil {
+				return err
+			}
 		}
 	}
 	var lost []string
@@ -54,7 +65,7 @@ func writeText(c *cli.Context, format func(w io.Writer, m *onnxpb.ModelProto) (l
 	if out == "" || out == "-" {
 		err = write(c.App.Writer)
 	} else {
-		err = onnxpb.WriteTo(out, write)
+		err = onnxpb.WriteToPerm(out, f.Perm(), write)
 	}
 	if err != nil {
 		return onnxpb.InFile(err, in)
@@ -67,6 +78,24 @@ func writeText(c *cli.Context, format func(w io.Writer, m *onnxpb.ModelProto) (l
 	}
 	if out != "" && out != "-" && onnxpb.HasExternal(f.Model) && !sameFile(f.Dir(), filepath.Dir(out)) {
 		fmt.Fprintf(c.App.ErrWriter, "%s: note: the external data stays in %s: %s is to be read back from there\n", c.Command.Name, f.Dir(), filepath.Base(out))
+	}
+	return nil
+}
+
+// notStandardOutput refuses a file to be read, "-" for standard input, that standard output goes to, as by >>FILE in a shell.
+func notStandardOutput(path string) error {
+	out, err := os.Stdout.Stat()
+	if err != nil || !out.Mode().IsRegular() {
+		return nil
+	}
+	var in fs.FileInfo
+	if path == "-" {
+		in, err = os.Stdin.Stat()
+	} else {
+		in, err = os.Stat(path)
+	}
+	if err == nil && os.SameFile(in, out) {
+		return &onnxpb.Error{File: path, Msg: "standard output is the file that is to be read", Hint: "write to another one, with -o FILE"}
 	}
 	return nil
 }
@@ -93,7 +122,12 @@ func readText(c *cli.Context, parse func(text []byte) (*onnxpb.ModelProto, error
 	if sameFile(in, out) {
 		return usagef("%s would be overwritten by the model", in)
 	}
-	text, err := readWhole(in)
+	if out == "-" {
+		if err := notStandardOutput(in); err != nil {
+			return err
+		}
+	}
+	text, perm, err := readWhole(in)
 	if err != nil {
 		return err
 	}
@@ -111,7 +145,7 @@ func readText(c *cli.Context, parse func(text []byte) (*onnxpb.ModelProto, error
 	g := m.GetGraph()
 	r := &surgery.Report{Edit: c.Command.Name}
 	r.Add("added", "model", g.GetName(), "", fmt.Sprintf("nodes %d, initializers %d, functions %d", len(g.GetNode()), len(g.GetInitializer())+len(g.GetSparseInitializer()), len(m.GetFunctions())))
-	return saveReported(c, m, out, dir, r)
+	return saveReported(c, m, out, origin{dir, perm}, r)
 }
 
 // dataIsThere checks the external data of a model that was not one before: edits trust a model's, what was written by hand may name any file.
@@ -127,34 +161,38 @@ func dataIsThere(m *onnxpb.ModelProto, dir string) error {
 	return err
 }
 
-// readWhole reads a file that is no model; "-" is standard input. What would block or never end, a FIFO or a device, is refused.
-func readWhole(path string) ([]byte, error) {
+// readWhole reads a file that is no model, and tells its permissions; "-" is standard input. What would block or never end, a FIFO or a device, is refused.
+func readWhole(path string) ([]byte, fs.FileMode, error) {
 	if path == "-" {
+		perm := fs.FileMode(0)
+		if st, err := os.Stdin.Stat(); err == nil && st.Mode().IsRegular() {
+			perm = st.Mode().Perm() | 0o400
+		}
 		text, err := io.ReadAll(os.Stdin)
 		if err != nil {
-			return nil, &onnxpb.Error{File: path, Err: err}
+			return nil, 0, &onnxpb.Error{File: path, Err: err}
 		}
-		return text, nil
+		return text, perm, nil
 	}
-	fail := func(err error) error {
+	fail := func(err error) ([]byte, fs.FileMode, error) {
 		var pe *fs.PathError
 		if errors.As(err, &pe) {
 			err = pe.Err
 		}
-		return &onnxpb.Error{File: path, Msg: "cannot be read", Err: err}
+		return nil, 0, &onnxpb.Error{File: path, Msg: "cannot be read", Err: err}
 	}
 	st, err := os.Stat(path)
 	if err != nil {
-		return nil, fail(err)
+		return fail(err)
 	}
 	if !st.Mode().IsRegular() {
-		return nil, fail(errors.New("it is not a regular file"))
+		return nil, 0, &onnxpb.Error{File: path, Msg: "cannot be read: it is not a regular file", Hint: "what comes through a pipe is read from standard input, by the name -"}
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fail(err)
+		return fail(err)
 	}
-	return text, nil
+	return text, st.Mode().Perm() | 0o400, nil
 }
 
 // texts writes what is lost as notes.

@@ -48,11 +48,19 @@ func (l Lost) String() string {
 	return fmt.Sprintf("%s (%d times)", l.What, l.Count)
 }
 
-// Format writes a model as JSON, the same model to the same bytes, and tells what of it JSON does not hold: unknown fields. It is written as the model is
+// "NaN" is read back as a value that is not a number and has neither a sign nor a payload.
+const (
+	nan32   = 0x7fc00000
+	nan64   = 0x7ff8000000000000
+	lostNaN = "bits of a value that is not a number"
+)
+
+// Format writes a model as JSON, the same model to the same bytes, and tells what of it JSON does not hold: unknown fields, and the bits of values that are not
+// a number, but for those of tensors in raw_data. It is written as the model is
 // gone through, so that memory does not grow with the weights. External data is not read: its location stands in the JSON. A name or another
 // string that is not UTF-8 is an error of kind Unfit; errors of w come as they are. What was written up to an error is no whole JSON.
 func Format(w io.Writer, m *onnxpb.ModelProto, o Options) ([]Lost, error) {
-	f := &formatter{w: bufio.NewWriterSize(w, 1<<16), o: o, fields: map[protoreflect.MessageDescriptor][]field{}}
+	f := &formatter{w: bufio.NewWriterSize(onnxpb.LettingGo(w), 1<<16), o: o, fields: map[protoreflect.MessageDescriptor][]field{}}
 	f.message(m.ProtoReflect())
 	f.put("\n")
 	if f.err != nil {
@@ -216,7 +224,11 @@ func (f *formatter) value(fd protoreflect.FieldDescriptor, v protoreflect.Value)
 		if s := v.String(); utf8.ValidString(s) {
 			f.str(s)
 		} else if f.err == nil {
-			f.err = &onnxpb.Error{Msg: fmt.Sprintf("%s.%s is %q, which is not UTF-8: JSON cannot hold it", fd.Parent().Name(), fd.Name(), s), Hint: "see onnxtool rename"}
+			e := &onnxpb.Error{Msg: fmt.Sprintf("%s.%s is %s, which is not UTF-8: JSON cannot hold it", fd.Parent().Name(), fd.Name(), onnxpb.Quoted(s))}
+			if renames[string(fd.FullName().Parent().Name())+"."+string(fd.Name())] {
+				e.Hint = "see onnxtool rename"
+			}
+			f.err = e
 		}
 	case protoreflect.BytesKind:
 		f.bytes(v.Bytes())
@@ -229,8 +241,14 @@ func (f *formatter) value(fd protoreflect.FieldDescriptor, v protoreflect.Value)
 			f.int(int64(v.Enum()))
 		}
 	case protoreflect.FloatKind:
+		if x := v.Float(); x != x && math.Float32bits(float32(x)) != nan32 {
+			f.lose(lostNaN)
+		}
 		f.float(v.Float(), 32)
 	case protoreflect.DoubleKind:
+		if x := v.Float(); x != x && math.Float64bits(x) != nan64 {
+			f.lose(lostNaN)
+		}
 		f.float(v.Float(), 64)
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
 		f.int(v.Int())
@@ -242,6 +260,10 @@ func (f *formatter) value(fd protoreflect.FieldDescriptor, v protoreflect.Value)
 		f.quotedUint(v.Uint())
 	}
 }
+
+// renames are the strings that onnxtool rename changes.
+var renames = map[string]bool{"NodeProto.input": true, "NodeProto.output": true, "NodeProto.name": true, "ValueInfoProto.name": true, "TensorProto.name": true,
+	"Dimension.dim_param": true, "TensorAnnotation.tensor_name": true}
 
 func (f *formatter) int(v int64) {
 	f.num = strconv.AppendInt(f.num[:0], v, 10)

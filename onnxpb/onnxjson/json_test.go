@@ -1,9 +1,11 @@
 package onnxjson
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -229,6 +231,97 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestNotANumber: the bits of values that are not a number are kept or told of, wherever they stand.
+func TestNotANumber(t *testing.T) {
+	for bits, told := range map[uint32]bool{0x7fc00000: false, 0xffc00000: true, 0x7fc00001: true, 0x7f800001: true, 0x7f800000: false, 0x80000000: false} {
+		v := math.Float32frombits(bits)
+		wide := float64(v)
+		if v != v {
+			wide = math.Float64frombits(uint64(bits&0x80000000)<<32 | nan64 | uint64(bits&0x3fffff))
+		}
+		typed := &onnxpb.TensorProto{DataType: proto.Int32(int32(onnxpb.TensorProto_FLOAT)), FloatData: []float32{v}}
+		double := &onnxpb.TensorProto{DataType: proto.Int32(int32(onnxpb.TensorProto_DOUBLE)), DoubleData: []float64{wide}}
+		if bits == 0x7f800001 {
+			double = nil // a signalling value of 64 bits is another one
+		}
+		for what, change := range map[string]func(m *onnxpb.ModelProto){
+			"f": func(m *onnxpb.ModelProto) { m.Graph.Node[0].Attribute = []*onnxpb.AttributeProto{onnxpb.Float("a", v)} },
+			"floats": func(m *onnxpb.ModelProto) {
+				m.Graph.Node[0].Attribute = []*onnxpb.AttributeProto{onnxpb.Floats("a", 1, v)}
+			},
+			"float_data":  func(m *onnxpb.ModelProto) { m.Graph.Initializer = []*onnxpb.TensorProto{typed} },
+			"double_data": func(m *onnxpb.ModelProto) { m.Graph.Initializer = []*onnxpb.TensorProto{double} },
+			"raw_data": func(m *onnxpb.ModelProto) {
+				m.Graph.Initializer = []*onnxpb.TensorProto{onnxpb.TensorOf("w", nil, []float32{v})}
+			},
+		} {
+			if what == "double_data" && double == nil {
+				continue
+			}
+			m := small()
+			change(m)
+			text, lost := write(t, m, Options{})
+			if got := len(lost) > 0; got != (told && what != "raw_data") {
+				t.Errorf("%#x as %s: told %v", bits, what, lost)
+			}
+			if got, _ := proto.Marshal(parse(t, text)); len(lost) == 0 {
+				if want, _ := proto.Marshal(m); !bytes.Equal(got, want) {
+					t.Errorf("%#x as %s: other bits, and nothing was told", bits, what)
+				}
+			}
+		}
+	}
+}
+
+// TestHalfCharacters: the escape of one half of a character is told as what it is, with its place.
+func TestHalfCharacters(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"irVersion": "8", "producerName": "\ud800"}`:                                    `(line 1:37): \ud800 is one half`,
+		"{\n\"irVersion\": \"8\", \"producerName\": \"ä\\\\ \\udc00 and more and more\"}": `(line 2:40): \udc00 is one half`,
+		`{"irVersion": "8", "producerName": "\ud83d\ude00\ud83d\u0041"}`:                  `(line 1:49): \ud83d is one half`,
+	} {
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "EOF") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if m, err := Parse([]byte(`{"irVersion": "8", "graph": {"name": "\ud83d\ude00"}}`)); err != nil || m.Graph.GetName() != "😀" {
+		t.Errorf("both halves: %v", err)
+	}
+	if _, err := Parse([]byte(`{"irVersion": "8", "graph": {"na`)); err == nil || !strings.Contains(err.Error(), "unexpected") {
+		t.Errorf("a text without an end: %v", err)
+	}
+	// What is quoted of a text is no longer than people read.
+	if _, err := Parse([]byte(`{"irVersion": ` + strings.Repeat("9", 1<<20) + `}`)); err == nil || len(err.Error()) > 2000 {
+		t.Errorf("a long number: %d bytes", len(err.Error()))
+	}
+}
+
+// TestHintOfRename: rename is advised for what it can change.
+func TestHintOfRename(t *testing.T) {
+	bad := proto.String("a\xffb")
+	for _, c := range []struct {
+		change func(m *onnxpb.ModelProto)
+		hint   bool
+	}{
+		{func(m *onnxpb.ModelProto) { m.Graph.Node[0].Name = bad }, true},
+		{func(m *onnxpb.ModelProto) { m.Graph.Node[0].Input[0] = *bad }, true},
+		{func(m *onnxpb.ModelProto) { m.Graph.Input = []*onnxpb.ValueInfoProto{{Name: bad}} }, true},
+		{func(m *onnxpb.ModelProto) {
+			m.Graph.Input = []*onnxpb.ValueInfoProto{onnxpb.TensorValue("x", 1, []onnxpb.Dim{onnxpb.Symbol(*bad)})}
+		}, true},
+		{func(m *onnxpb.ModelProto) { m.ProducerName = bad }, false},
+		{func(m *onnxpb.ModelProto) { m.Graph.Node[0].DocString = bad }, false},
+		{func(m *onnxpb.ModelProto) { m.Graph.Name = bad }, false},
+		{func(m *onnxpb.ModelProto) { m.MetadataProps = []*onnxpb.StringStringEntryProto{{Key: bad}} }, false},
+	} {
+		m := small()
+		c.change(m)
+		if _, err := Format(io.Discard, m, Options{}); err == nil || strings.Contains(err.Error(), "onnxtool rename") != c.hint {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 var errFull = errors.New("no space left")
 
 type failing struct{}
@@ -251,4 +344,35 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("reads back as another model:\n%s", again)
 		}
 	})
+}
+
+// TestLargeTensor: a tensor that is decoded piece by piece reads back the same, as numbers and as bytes, in both forms.
+func TestLargeTensor(t *testing.T) {
+	if testing.Short() {
+		t.Skip("large")
+	}
+	v := make([]complex64, 600_000) // of two numbers each
+	for i := range v {
+		v[i] = complex(float32(i), -float32(i)/3)
+	}
+	m := small()
+	m.Graph.Initializer = append(m.Graph.Initializer, onnxpb.TensorOf("large", []int64{600, 1000}, v))
+	text, lost := write(t, m, Options{Decode: true})
+	if len(lost) > 0 {
+		t.Error(lost)
+	}
+	last := func(m *onnxpb.ModelProto) *onnxpb.TensorProto { return m.Graph.Initializer[len(m.Graph.Initializer)-1] }
+	got := last(parse(t, text))
+	a, err := onnxpb.Decode(got, "")
+	if err != nil || len(got.FloatData) != 1_200_000 || !slices.Equal(a.Data.([]complex64), v) {
+		t.Errorf("%d numbers, %v", len(got.FloatData), err)
+	}
+	// One value that cannot be a number of JSON, in the last piece, keeps all of it in bytes.
+	nan := math.Float32frombits(0x7fc00001)
+	v[len(v)-1] = complex(nan, nan)
+	m.Graph.Initializer[len(m.Graph.Initializer)-1] = onnxpb.TensorOf("large", []int64{600, 1000}, v)
+	text, lost = write(t, m, Options{Decode: true})
+	if got := last(parse(t, text)); len(lost) > 0 || !bytes.Equal(got.RawData, last(m).RawData) {
+		t.Errorf("with a payload: %d bytes, lost %v", len(got.RawData), lost)
+	}
 }

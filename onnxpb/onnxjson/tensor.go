@@ -14,9 +14,14 @@ var dataFields = map[protoreflect.Name]bool{"raw_data": true, "float_data": true
 
 // data is what is written in place of the fields that hold a tensor's elements.
 type data struct {
-	field  protoreflect.Name // the one to write, "" for none
-	write  func(*formatter)
-	elided int64 // elements left out
+	field  protoreflect.Name         // the one to write, "" for none
+	n      int                       // the numbers in it
+	each   func(f *formatter, i int) // writes one
+	elided int64                     // elements left out
+}
+
+func (d *data) write(f *formatter) {
+	f.scalars(d.n, func(i int) { d.each(f, i) })
 }
 
 // dataOf tells what is to be written for a tensor's elements; nil for what it holds.
@@ -32,11 +37,39 @@ func (f *formatter) dataOf(t *onnxpb.TensorProto) *data {
 	if !f.o.Decode || len(t.GetRawData()) == 0 {
 		return nil
 	}
-	a, err := onnxpb.Decode(t, "")
-	if err != nil {
-		return nil // as it is: to show a model that is not valid is what this is for too
+	return numbersOf(onnxpb.Pieces(t))
+}
+
+// numbersOf returns the elements of the pieces of a tensor; nil where one of them cannot be written as numbers. A large tensor is never decoded as a whole.
+func numbersOf(pieces []*onnxpb.TensorProto) *data {
+	piece := func(i int) *data {
+		a, err := onnxpb.Decode(pieces[i], "")
+		if err != nil {
+			return nil // as it is: to show a model that is not valid is what this is for too
+		}
+		return typedData(a)
 	}
-	return typedData(a)
+	first := piece(0)
+	if first == nil || len(pieces) == 1 {
+		return first
+	}
+	all := &data{field: first.field, n: first.n}
+	for i := range pieces[1:] {
+		d := piece(i + 1)
+		if d == nil {
+			return nil
+		}
+		all.n += d.n
+		onnxpb.LetGoOfPages() // as nothing is written meanwhile
+	}
+	at, now := 0, first
+	all.each = func(f *formatter, i int) {
+		if k := i / first.n; k != at {
+			at, now = k, piece(k)
+		}
+		now.each(f, i%first.n)
+	}
+	return all
 }
 
 // elements returns how many elements a tensor has: by its dimensions, or by its data where that is more than they tell. 0 where there is no data.
@@ -109,14 +142,12 @@ func typedData(a *onnxpb.Array) *data {
 }
 
 func numbers[T any](field protoreflect.Name, d []T, write func(*formatter, T)) *data {
-	return &data{field: field, write: func(f *formatter) {
-		f.scalars(len(d), func(i int) { write(f, d[i]) })
-	}}
+	return &data{field: field, n: len(d), each: func(f *formatter, i int) { write(f, d[i]) }}
 }
 
 func floats32(d []float32) *data {
 	for _, v := range d {
-		if v != v && math.Float32bits(v) != 0x7fc00000 {
+		if v != v && math.Float32bits(v) != nan32 {
 			return nil
 		}
 	}
@@ -125,7 +156,7 @@ func floats32(d []float32) *data {
 
 func floats64(d []float64) *data {
 	for _, v := range d {
-		if v != v && math.Float64bits(v) != 0x7ff8000000000000 {
+		if v != v && math.Float64bits(v) != nan64 {
 			return nil
 		}
 	}

@@ -18,10 +18,10 @@ type Options struct {
 	Elide int64
 }
 
-// Readers of protobuf take 100 messages within each other. A graph in a graph's node is three deeper, a type in a type two; what either holds fits
-// into the rest that maxNesting leaves.
+// Readers of protobuf take 100 messages within each other. A graph in a graph's node is three deeper, a type in a type two. What is deeper than maxNesting has no
+// place there, whatever it holds; whether all that is less deep has one onnxpb.TooDeep tells.
 const (
-	maxNesting = 96
+	maxNesting = 99
 	graphDepth = 3
 	typeDepth  = 2
 	tooDeep    = "graphs or types stand deeper within each other than the 100 messages that readers of ONNX take"
@@ -31,7 +31,10 @@ const (
 // Unfit: a tensor whose data does not fit its shape, an element type that is not one of ONNX's, a model that is nested too deep; those of w come as they
 // are. What was written up to an error is no whole text.
 func Format(w io.Writer, m *onnxpb.ModelProto, o Options) ([]Lost, error) {
-	p := &printer{w: bufio.NewWriterSize(w, 1<<16), o: o}
+	if onnxpb.TooDeep(m) {
+		return nil, onnxpb.Errorf(onnxpb.Unfit, tooDeep)
+	}
+	p := &printer{w: bufio.NewWriterSize(onnxpb.LettingGo(w), 1<<16), o: o}
 	p.model(m)
 	if p.err != nil {
 		return nil, p.err

@@ -117,6 +117,7 @@ func (p *printer) attribute(a *onnxpb.AttributeProto) {
 	p.noteFields(a.ProtoReflect(), attrHeld[t])
 	switch t {
 	case onnxpb.AttributeProto_FLOAT:
+		p.noteNaN([]float32{a.GetF()})
 		p.float(a.GetF())
 	case onnxpb.AttributeProto_INT:
 		p.int(a.GetI())
@@ -131,6 +132,7 @@ func (p *printer) attribute(a *onnxpb.AttributeProto) {
 	case onnxpb.AttributeProto_TYPE_PROTO:
 		p.typ(a.Tp)
 	case onnxpb.AttributeProto_FLOATS:
+		p.noteNaN(a.Floats)
 		list(p, a.Floats, p.float)
 	case onnxpb.AttributeProto_INTS:
 		list(p, a.Ints, p.int)

@@ -165,13 +165,18 @@ func (p *printer) tensor(t *onnxpb.TensorProto, initializer bool) {
 		p.put("{...}")
 		return
 	}
-	a, err := onnxpb.Decode(t, "")
-	if err != nil {
-		p.fail(err)
-		return
-	}
 	p.put("{")
-	p.elements(a)
+	for i, piece := range onnxpb.Pieces(t) {
+		a, err := onnxpb.Decode(piece, "")
+		if err != nil {
+			p.fail(err)
+			return
+		}
+		if i > 0 {
+			p.put(",")
+		}
+		p.elements(a)
+	}
 	p.put("}")
 }
 

@@ -26,7 +26,10 @@ func Parse(text string) (m *onnxpb.ModelProto, err error) {
 			m, err = nil, p.error(e)
 		}
 	}()
-	return p.model(), nil
+	if m = p.model(); onnxpb.TooDeep(m) {
+		return nil, onnxpb.Errorf(onnxpb.Unfit, tooDeep)
+	}
+	return m, nil
 }
 
 type parser struct {
@@ -36,7 +39,7 @@ type parser struct {
 
 // enter goes so many messages deeper.
 func (p *parser) enter(messages int) {
-	if p.depth += messages; p.depth > maxNesting {
+	if p.depth += messages; p.depth > maxNesting { // before the stack grows without end
 		p.failAt(p.pos, tooDeep)
 	}
 }

@@ -202,25 +202,83 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestDepth: what is nested as deep as is allowed can be opened as a file.
+// TestDepth: what is nested as deep as can be opened as a file is read and written as text, and what is deeper is neither.
 func TestDepth(t *testing.T) {
-	graphs := maxNesting/graphDepth - 1
-	text := "<ir_version: 8> " + strings.Repeat(`g () => () { y = If (x) <b: graph = `, graphs) + `h () => () <sparse_tensor(float[3]) = {float[1] ["location": "x"], int64[1] {1}}> { = A < a: sparse_tensor = sparse_tensor(float[3]) = {float[1] ["location": "x"], int64[1] {1}}> () }` + strings.Repeat(` > }`, graphs)
-	types := "<ir_version: 8> g (" + strings.Repeat("seq(", (maxNesting-graphDepth)/typeDepth) + "float[N]" + strings.Repeat(")", (maxNesting-graphDepth)/typeDepth) + " x) => () {}"
-	for _, text := range []string{text, types} {
-		m, err := Parse(text)
-		if err != nil {
-			t.Fatal(err)
+	sparse := `sparse_tensor(float[3]) = {float[1] ["location": "x"], int64[1] {1}}`
+	for name, nested := range map[string]func(n int) string{
+		"graphs with tensors": func(n int) string {
+			return strings.Repeat(`g () => () { y = If (x) <b: graph = `, n) + `h () => () <` + sparse + `> { = A < a: sparse_tensor = ` + sparse + `> () }` + strings.Repeat(` > }`, n)
+		},
+		"graphs with nodes": func(n int) string {
+			return strings.Repeat(`g () => () { y = If (x) <b: graph = `, n) + `h () => () { = A () }` + strings.Repeat(` > }`, n)
+		},
+		"empty graphs": func(n int) string {
+			return strings.Repeat(`g () => () { y = If (x) <b: graph = `, n) + `h () => () {}` + strings.Repeat(` > }`, n)
+		},
+		"types with symbols": func(n int) string {
+			return "g (" + strings.Repeat("seq(", n) + "float[N]" + strings.Repeat(")", n) + " x) => () {}"
+		},
+		"types of scalars": func(n int) string {
+			return "g (" + strings.Repeat("seq(", n) + "float" + strings.Repeat(")", n) + " x) => () {}"
+		},
+		"types of any rank": func(n int) string {
+			return "g (" + strings.Repeat("seq(", n) + "float[]" + strings.Repeat(")", n) + " x) => () {}"
+		},
+		"types of nothing": func(n int) string { return "g (" + strings.Repeat("seq(", n) + strings.Repeat(")", n) + " x) => () {}" },
+	} {
+		taken, refused := 0, 0
+		for n := range 60 {
+			text := "<ir_version: 8> " + nested(n)
+			m, err := Parse(text)
+			if err == nil {
+				taken++
+				data, err := onnxpb.Marshal(m)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := onnxpb.Parse(data); err != nil {
+					t.Errorf("%s, %d deep: read as text, and not as a file: %v", name, n, err)
+				}
+				roundTrip(t, m)
+				continue
+			}
+			refused++
+			if !strings.Contains(err.Error(), "deeper within each other") {
+				t.Fatalf("%s, %d deep: %v", name, n, err)
+			}
+			if refused == 1 { // it would have been refused as a file as well
+				m := deeper(t, nested(n-1))
+				data, err := proto.Marshal(m)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := onnxpb.Parse(data); err == nil {
+					t.Errorf("%s, %d deep: refused as text only", name, n)
+				}
+				if _, err := Format(&strings.Builder{}, m, Options{}); err == nil {
+					t.Errorf("%s, %d deep: written as text", name, n)
+				}
+			}
 		}
-		data, err := onnxpb.Marshal(m)
-		if err != nil {
-			t.Fatal(err)
+		if taken < 30 || refused < 5 {
+			t.Errorf("%s: %d taken, %d refused", name, taken, refused)
 		}
-		if _, err := onnxpb.Parse(data); err != nil {
-			t.Error(err)
-		}
-		roundTrip(t, m)
 	}
+}
+
+// deeper returns the model of a text with a level more of what is nested in it.
+func deeper(t *testing.T, text string) *onnxpb.ModelProto {
+	t.Helper()
+	m, err := Parse("<ir_version: 8> " + text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in := m.Graph.Input; len(in) > 0 {
+		in[0].Type = &onnxpb.TypeProto{Value: &onnxpb.TypeProto_SequenceType{SequenceType: &onnxpb.TypeProto_Sequence{ElemType: in[0].Type}}}
+		return m
+	}
+	m.Graph = &onnxpb.GraphProto{Node: []*onnxpb.NodeProto{onnxpb.Node("If", "", nil, nil, onnxpb.GraphAttr("b", m.Graph))}}
+	return m
 }
 
 // FuzzParse: what is read can be written, and reads back as what is written the same; nothing panics.

@@ -2,6 +2,7 @@ package onnxtext
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -234,5 +235,44 @@ func TestFormatErrors(t *testing.T) {
 		if onnxpb.KindOf(err) != onnxpb.Unfit {
 			t.Errorf("%v: kind %d", err, onnxpb.KindOf(err))
 		}
+	}
+}
+
+// TestNotANumber: the bits of attributes that are not a number are kept, or told of.
+func TestNotANumber(t *testing.T) {
+	for bits, told := range map[uint32]bool{0x7fc00000: false, 0xffc00000: false, 0x7fc00001: true, 0x7f800001: true, 0xff800001: true, 0x7f800000: false} {
+		v := math.Float32frombits(bits)
+		for _, a := range []*onnxpb.AttributeProto{onnxpb.Float("a", v), onnxpb.Floats("a", 1, v)} {
+			m := &onnxpb.ModelProto{Graph: &onnxpb.GraphProto{Name: proto.String("g"), Node: []*onnxpb.NodeProto{onnxpb.Node("A", "", nil, nil, a)}}}
+			text, lost := write(t, m, Options{})
+			if got := len(lost) > 0; got != told {
+				t.Errorf("%#x: told %v", bits, lost)
+			}
+			again, err := Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := again.Graph.Node[0].Attribute[0]
+			if b := math.Float32bits(append(got.Floats, got.GetF())[len(got.Floats)/2]); !told && b != bits {
+				t.Errorf("%#x: reads back as %#x", bits, b)
+			}
+		}
+	}
+}
+
+// TestLargeTensor: a tensor that is decoded piece by piece reads back the same.
+func TestLargeTensor(t *testing.T) {
+	v := make([]float64, 1_200_000)
+	for i := range v {
+		v[i] = float64(i) / 3
+	}
+	w := onnxpb.TensorOf("w", []int64{1200, 1000}, v)
+	text, lost := write(t, &onnxpb.ModelProto{Graph: &onnxpb.GraphProto{Name: proto.String("g"), Initializer: []*onnxpb.TensorProto{w}}}, Options{})
+	m, err := Parse(text)
+	if err != nil || len(lost) > 0 {
+		t.Fatal(err, lost)
+	}
+	if !proto.Equal(m.Graph.Initializer[0], w) {
+		t.Error("it reads back as another tensor")
 	}
 }

@@ -25,7 +25,7 @@ type scanner struct {
 
 // failAt stops with an error at a place.
 func (s *scanner) failAt(pos int, format string, args ...any) {
-	panic(&syntaxError{pos: pos, msg: fmt.Sprintf(format, args...)})
+	panic(&syntaxError{pos: pos, msg: fmt.Sprintf(format, onnxpb.ShortenedArgs(args)...)})
 }
 
 // expected stops with what should stand here and what does.
