@@ -64,3 +64,52 @@ func TestLawsOfInfer(t *testing.T) {
 		t.Run(l.name, l.hold)
 	}
 }
+
+// longModel is a model of 6 steps, whose heads are put together by a shape that holds them.
+func longModel() *onnxpb.ModelProto {
+	m := richModel()
+	shape := onnxpb.TensorOf("steps", []int64{2}, []int64{6, 4})
+	m.Graph.Initializer = append(m.Graph.Initializer, shape)
+	m.Graph.Input = append(m.Graph.Input, onnxpb.TensorValue("long", tFloat, onnxpb.Numbers(6, 2, 2)))
+	m.Graph.Node = append(m.Graph.Node, onnxpb.Node("Reshape", "join", []string{"long", "steps"}, []string{"joined"}))
+	m.Graph.Output = append(m.Graph.Output, onnxpb.TensorValue("joined", tFloat, onnxpb.Numbers(6, 4)))
+	return m
+}
+
+// TestLawsOfSetDim holds SetDim to the laws of surgery.
+func TestLawsOfSetDim(t *testing.T) {
+	setting := func(changes ...DimChange) edit {
+		return func(m *onnxpb.ModelProto) (*Report, error) { return SetDim(m, changes...) }
+	}
+	steps := DimChange{Input: "long", To: onnxpb.Symbol("T")}
+	for _, l := range []law{
+		{
+			name:  "SetDim of an axis",
+			model: longModel,
+			edit:  setting(steps),
+			same:  setting(DimChange{Input: "long", To: onnxpb.Number(6)}),
+			fails: []edit{
+				setting(DimChange{Input: "nosuch", To: onnxpb.Number(6)}), setting(steps, DimChange{Input: "long", To: onnxpb.Number(3)}), setting(steps, DimChange{Input: "x", Axis: 1, To: onnxpb.Number(5)}),
+				setting(DimChange{Input: "long", To: onnxpb.Symbol("N")}),
+			},
+			changes: `\.dim_(param|value)$|\.node\[\d\]\.input$`,
+			chain: func(n int) *onnxpb.ModelProto {
+				m := chainModel(n)
+				m.Graph.Input = append(m.Graph.Input, onnxpb.TensorValue("long", tFloat, onnxpb.Numbers(6, 2, 2)))
+				return m
+			},
+		},
+		{
+			name:    "SetDim of a symbol",
+			edit:    setting(DimChange{Symbol: "N", To: onnxpb.Number(4)}),
+			same:    setting(DimChange{Symbol: "N", To: onnxpb.Symbol("N")}),
+			fails:   []edit{setting(DimChange{Symbol: "nosuch", To: onnxpb.Number(4)})},
+			changes: `\.dim_(param|value)$`,
+		},
+	} {
+		if l.model == nil {
+			l.model = richModel
+		}
+		t.Run(l.name, l.hold)
+	}
+}

@@ -103,6 +103,11 @@ func setDim(m *onnxpb.ModelProto, changes []DimChange) (*Report, error) {
 			foldShapes(m, r)
 		}
 	}
+	for _, c := range byAxis {
+		if c.Axis == 0 {
+			r.Note("axis 0 of %q may be the batch: setbatch changes that, and proves that rows stay apart", c.Input)
+		}
+	}
 	if len(byAxis) > 0 && mends == 0 {
 		r.Note("nothing in the graph stood for the old size: only declarations were changed")
 	}
@@ -138,7 +143,7 @@ func sortChanges(m *onnxpb.ModelProto, changes []DimChange) (bySymbol, byAxis []
 			c.Axis = axis
 			key := fmt.Sprintf("%s[%d]", c.Input, axis)
 			if taken[key] {
-				return nil, nil, &onnxpb.Error{Kind: onnxpb.Usage, Tensor: c.Input, Msg: fmt.Sprintf("axis %d is given two sizes", axis)}
+				return nil, nil, &onnxpb.Error{Kind: onnxpb.Usage, Tensor: c.Input, Msg: fmt.Sprintf("axis %d is given two sizes", axis), Hint: "name each dimension once"}
 			}
 			taken[key] = true
 			switch d := dims[axis]; {
@@ -166,7 +171,7 @@ func sortChanges(m *onnxpb.ModelProto, changes []DimChange) (bySymbol, byAxis []
 			}
 			return nil, nil, e
 		case taken[c.Symbol]:
-			return nil, nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("symbol %s is given two sizes", c.Symbol)}
+			return nil, nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("symbol %s is given two sizes", c.Symbol), Hint: "name each dimension once"}
 		case c.To.Param == c.Symbol:
 			continue
 		case c.To.Param != "" && declared[c.To.Param]:

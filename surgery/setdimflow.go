@@ -24,7 +24,8 @@ type dimFlow struct {
 	values map[string]int64     // the old sizes, by symbol
 	sizes  map[string]shape.Dim // the new ones: numbers or symbols
 	was    map[string]string    // values that mends made, and what they stand in for
-	nodes  map[string]*onnxpb.NodeProto
+	shared map[string]string    // values that mends made for all who need the same
+	added  map[*onnxpb.NodeProto][]*onnxpb.NodeProto
 	err    error // the first node that cannot follow
 }
 
@@ -32,7 +33,7 @@ type dimFlow struct {
 const dimSymbol = "onnxtool dimension "
 
 func (f *dimFlow) run() error {
-	f.names, f.was, f.nodes = NewNames(f.m), map[string]string{}, map[string]*onnxpb.NodeProto{}
+	f.names, f.was, f.shared, f.added = NewNames(f.m), map[string]string{}, map[string]string{}, map[*onnxpb.NodeProto][]*onnxpb.NodeProto{}
 	f.values, f.sizes = map[string]int64{}, map[string]shape.Dim{}
 	before := bare(f.m)
 	f.old = shape.Infer(before, shape.Options{})
@@ -73,6 +74,7 @@ func (f *dimFlow) run() error {
 		Before: func(n *onnxpb.NodeProto, in []*shape.Value) []*shape.Value { return f.before(twin[n], n, in) },
 		Meet:   f.meet,
 	})
+	f.place()
 	return f.err
 }
 
@@ -142,10 +144,11 @@ func (f *dimFlow) before(n, work *onnxpb.NodeProto, in []*shape.Value) []*shape.
 		mended = f.expand(n, in)
 	case "Slice":
 		mended = f.slice(n, in)
+		work.Attribute = n.Attribute
 	case "Resize":
 		mended = f.resize(n, in)
 	}
-	work.Input, work.Attribute = n.Input, n.Attribute
+	work.Input = n.Input
 	return mended
 }
 
@@ -165,8 +168,8 @@ func constants(v *shape.Value) ([]int64, bool) {
 	return out, true
 }
 
-// replace makes an input of a node hold other numbers; other nodes that read the old ones keep them.
-func (f *dimFlow) replace(n *onnxpb.NodeProto, in []*shape.Value, input int, what string, list []int64) []*shape.Value {
+// replace makes an input of a node hold other numbers; other nodes that read the old ones keep them. follow tells what some of them stand for, by their index.
+func (f *dimFlow) replace(n *onnxpb.NodeProto, in []*shape.Value, input int, what string, list []int64, follow map[int]shape.Dim) []*shape.Value {
 	old, _ := constants(in[input])
 	if slices.Equal(old, list) {
 		return in
@@ -190,6 +193,9 @@ func (f *dimFlow) replace(n *onnxpb.NodeProto, in []*shape.Value, input int, wha
 	x.Ints = make([]shape.Dim, len(list))
 	for i, v := range list {
 		x.Ints[i] = expr.Int(v)
+		if d, ok := follow[i]; ok {
+			x.Ints[i] = d
+		}
 	}
 	in = slices.Clone(in)
 	in[input] = &x
@@ -240,11 +246,12 @@ func (f *dimFlow) reshape(n *onnxpb.NodeProto, in []*shape.Value) []*shape.Value
 		return in
 	}
 	list = slices.Clone(list)
+	follow := map[int]shape.Dim{}
 	for _, i := range stale {
 		d := want[i].Subst(f.sizes)
 		switch v, number := d.Const(); {
 		case number:
-			list[i] = v
+			list[i], follow[i] = v, want[i]
 		case i < len(in[0].Dims) && in[0].Dims[i].Equal(want[i]) && !allowZero:
 			list[i] = 0
 		case hole < 0:
@@ -252,13 +259,89 @@ func (f *dimFlow) reshape(n *onnxpb.NodeProto, in []*shape.Value) []*shape.Value
 		default: // the -1 goes where it is needed, if what it stood for is a number
 			v, number := want[hole].Const()
 			if !number {
-				f.refuse(n, "its target %v would need two dimensions to be left open (%s)", list, f.shape(want))
-				return in
+				return f.compute(n, in, want)
 			}
 			list[hole], list[i], hole = v, -1, i
 		}
 	}
-	return f.replace(n, in, 1, "shape", list)
+	return f.replace(n, in, 1, "shape", list, follow)
+}
+
+// compute makes a target that is put together of numbers and of the sizes of the model's own inputs.
+func (f *dimFlow) compute(n *onnxpb.NodeProto, in []*shape.Value, want []shape.Dim) []*shape.Value {
+	if !slices.Contains(f.m.Graph.Node, n) || f.m.GetIrVersion() < 4 {
+		f.refuse(n, "its target would need two dimensions to be left open (%s)", f.shape(want))
+		return in
+	}
+	old := formatInts(in[1].Ints)
+	var parts []string
+	for _, d := range want {
+		if v, ok := d.Const(); ok {
+			parts = append(parts, f.constant(n.Input[1]+"_part", v))
+			continue
+		}
+		s, single := d.Symbol()
+		if !single || !strings.HasPrefix(s, dimSymbol) {
+			f.refuse(n, "its target would have to be computed (%s)", f.shape(want))
+			return in
+		}
+		var k int
+		fmt.Sscan(strings.TrimPrefix(s, dimSymbol), &k)
+		parts = append(parts, f.length(f.changes[k].Input, f.changes[k].Axis))
+	}
+	name := f.names.Value(n.Input[1] + "_mended")
+	f.emit(onnxpb.Node("Concat", f.names.Node(name), parts, []string{name}, onnxpb.Int("axis", 0)), n)
+	f.was[name] = n.Input[1]
+	n.Input = slices.Clone(n.Input)
+	n.Input[1] = name
+	f.mends++
+	f.report.Add("changed", "node", n.Label(), "shape "+old, "shape "+f.shape(want))
+	x := *in[1]
+	x.Ints = want
+	in = slices.Clone(in)
+	in[1] = &x
+	return in
+}
+
+// constant returns a value that is a list of one number.
+func (f *dimFlow) constant(base string, v int64) string {
+	key := fmt.Sprint("constant ", v)
+	if f.shared[key] == "" {
+		name := f.names.Value(base)
+		f.m.Graph.Initializer = append(f.m.Graph.Initializer, onnxpb.TensorOf(name, []int64{1}, []int64{v}))
+		f.shared[key] = name
+	}
+	return f.shared[key]
+}
+
+// length returns a value that is a list of one number: the size of an axis of an input of the model.
+func (f *dimFlow) length(input string, axis int) string {
+	key := fmt.Sprint("length ", axis, " ", input)
+	if f.shared[key] == "" {
+		s, name := f.names.Value(input+"_shape"), f.names.Value(input+"_size")
+		f.emit(onnxpb.Node("Shape", f.names.Node(s), []string{input}, []string{s}), nil)
+		f.emit(onnxpb.Node("Gather", f.names.Node(name), []string{s, f.constant(input+"_axis", int64(axis))}, []string{name}, onnxpb.Int("axis", 0)), nil)
+		f.shared[key] = name
+	}
+	return f.shared[key]
+}
+
+// emit keeps a node that is to stand before another one, or nil: before all.
+func (f *dimFlow) emit(n, before *onnxpb.NodeProto) {
+	f.added[before] = append(f.added[before], n)
+	f.report.Add("added", "node", n.GetName(), "", n.GetOpType())
+}
+
+// place puts the nodes that mends made among those of the graph.
+func (f *dimFlow) place() {
+	if len(f.added) == 0 {
+		return
+	}
+	nodes := slices.Clone(f.added[nil])
+	for _, n := range f.m.Graph.Node {
+		nodes = append(append(nodes, f.added[n]...), n)
+	}
+	f.m.Graph.Node = nodes
 }
 
 // regroupDims returns the output's dimensions of a reshape: from is the input's old shape, now the same with the symbols, to the output's old shape. It is false where it cannot be told.
@@ -367,7 +450,7 @@ func (f *dimFlow) expand(n *onnxpb.NodeProto, in []*shape.Value) []*shape.Value 
 		}
 		list[k] = 1
 	}
-	return f.replace(n, in, 1, "shape", list)
+	return f.replace(n, in, 1, "shape", list, nil)
 }
 
 // slice makes an end that was the old size the end of the axis, and refuses to cut off at a place that was made for it.
@@ -406,7 +489,7 @@ func (f *dimFlow) slice(n *onnxpb.NodeProto, in []*shape.Value) []*shape.Value {
 		a.Ints = mended
 		return in
 	}
-	return f.replace(n, in, 2, "ends", mended)
+	return f.replace(n, in, 2, "ends", mended, nil)
 }
 
 // list reads numbers from an attribute or an input.
@@ -431,6 +514,7 @@ func (f *dimFlow) resize(n *onnxpb.NodeProto, in []*shape.Value) []*shape.Value 
 		return in // computed from the input, or by scales: it follows by itself
 	}
 	sizes = slices.Clone(sizes)
+	follow := map[int]shape.Dim{}
 	for i, d := range in[0].Dims {
 		if !changed(d) {
 			continue
@@ -441,9 +525,10 @@ func (f *dimFlow) resize(n *onnxpb.NodeProto, in []*shape.Value) []*shape.Value 
 			f.refuse(n, "it resizes axis %d to %d, and what that is of %s cannot be written as a number", i, sizes[i], f.text(d))
 			return in
 		}
+		follow[i] = d.Mul(expr.Int(sizes[i])).FloorDiv(expr.Int(old))
 		sizes[i] = now * sizes[i] / old
 	}
-	return f.replace(n, in, 3, "sizes", sizes)
+	return f.replace(n, in, 3, "sizes", sizes, follow)
 }
 
 func formatValue(v *shape.Value) string { return v.String() }

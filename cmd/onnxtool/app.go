@@ -68,6 +68,7 @@ func commands() []*cli.Command {
 		inferCommand(),
 		setinputCommand(),
 		setbatchCommand(),
+		setdimCommand(),
 		extractCommand(),
 		mergeCommand(),
 		partCommand(),
