@@ -115,7 +115,7 @@ func (c *batchCall) alongAxis() ([]*batchFact, error) {
 	if !x.rows() {
 		return one(like(x))
 	}
-	if c.n.GetOpType() != "CumSum" {
+	if c.n.GetOpType() == "LpNormalization" {
 		return c.notAlong(x, -1)
 	}
 	list, given, err := c.ints("", 1)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"onnxtool/onnxpb"
+	"onnxtool/shape"
 )
 
 // batchFlow follows the batch through a graph, from the inputs forward, one operator after the other. It mends, in place, the constants that
@@ -23,6 +24,7 @@ type batchFlow struct {
 	names      *Names
 	report     *Report
 
+	shapes    *shape.Result // see inferred
 	functions map[string]*onnxpb.FunctionProto
 	depth     int                 // functions that the analysis is within
 	inner     []innerValue        // declarations of subgraphs
@@ -91,6 +93,12 @@ func (f *batchFlow) unknown() extent {
 // run follows the batch through all nodes, and puts the nodes that mends need among them.
 func (f *batchFlow) run() error {
 	top := f.g.Model.GetGraph()
+	for _, n := range top.GetNode() {
+		if perRowOps[n.GetOpType()] { // before anything is mended
+			f.inferred()
+			break
+		}
+	}
 	f.nodes = make([]*onnxpb.NodeProto, 0, len(top.GetNode()))
 	for _, n := range top.GetNode() {
 		if err := f.process(n); err != nil {
@@ -196,7 +204,11 @@ func (c *batchCall) outputs(moves bool) ([]*batchFact, error) {
 		}
 	}
 	rule, known := batchRules[c.n.GetOpType()]
-	if onnxpb.NormalDomain(c.n.GetDomain()) != "" {
+	switch onnxpb.NormalDomain(c.n.GetDomain()) {
+	case "":
+	case "com.microsoft":
+		rule, known = microsoftBatchRules[c.n.GetOpType()]
+	default:
 		known = false
 	}
 	if !moves {

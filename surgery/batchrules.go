@@ -25,7 +25,7 @@ func init() {
 		"ReduceSum", "ReduceSumSquare")
 	add((*batchCall).argReduce, at(0), 0, "ArgMax", "ArgMin")
 	add((*batchCall).softmax, at(0), 0, "Softmax", "LogSoftmax", "Hardmax")
-	add((*batchCall).alongAxis, at(0), 0, "LpNormalization", "CumSum")
+	add((*batchCall).alongAxis, at(0), 0, "LpNormalization", "CumSum", "CumProd")
 	add((*batchCall).topK, at(0), 0, "TopK")
 
 	add((*batchCall).concat, anyInput, 0, "Concat")
@@ -62,7 +62,31 @@ func init() {
 	add((*batchCall).gemm, at(0, 1, 2), 0, "Gemm")
 	add((*batchCall).einsum, anyInput, 0, "Einsum")
 	add((*batchCall).recurrent, at(0, 4, 5, 6), 0, "LSTM", "GRU", "RNN")
+	add((*batchCall).scatterElements, at(0, 1, 2), 0, "ScatterElements", "Scatter")
+	add((*batchCall).reverseSequence, at(0, 1), 0, "ReverseSequence")
+	add((*batchCall).det, at(0), 0, "Det")
+	add((*batchCall).rotary, anyInput, 0, "RotaryEmbedding")
+	add((*batchCall).affineGrid, at(0), at(1), "AffineGrid")
+	addPerRow(batchRules, map[string][]int{
+		"GridSample": {0, 1}, "DeformConv": {0, 2, 4}, "Col2Im": {0}, "STFT": {0}, "Attention": {0, 1, 2, 4, 5, 6},
+	})
+	microsoftBatchRules = map[string]batchRule{"RotaryEmbedding": batchRules["RotaryEmbedding"]}
+	perRowOps["RotaryEmbedding"] = true
+	for _, op := range []string{"Gelu", "QuickGelu", "FastGelu", "BiasGelu"} {
+		microsoftBatchRules[op] = batchRule{(*batchCall).biased, at(0), 0}
+	}
+	for _, op := range []string{"LayerNormalization", "SimplifiedLayerNormalization"} {
+		microsoftBatchRules[op] = batchRule{(*batchCall).layerNorm, at(0), 0}
+		batchRules[op] = microsoftBatchRules[op]
+	}
+	addPerRow(microsoftBatchRules, map[string][]int{
+		"FusedConv": {0, 3}, "MatMulNBits": {0}, "SkipLayerNormalization": {0, 1}, "SkipSimplifiedLayerNormalization": {0, 1}, "EmbedLayerNormalization": {0, 1, 7},
+		"MultiHeadAttention": {0, 1, 2, 4, 6, 7}, "GridSample": {0, 1}, "BiasSplitGelu": {0}, "BiasAdd": {0, 2},
+	})
 }
+
+// microsoftBatchRules says the same of the operators that ONNX Runtime adds.
+var microsoftBatchRules map[string]batchRule
 
 // one returns a single output.
 func one(x *batchFact) ([]*batchFact, error) { return []*batchFact{x}, nil }
