@@ -193,3 +193,49 @@ func TestMovement(t *testing.T) {
 		t.Run(name, func(t *testing.T) { follows(t, model(t, c.opset, c.graph), c.want) })
 	}
 }
+
+func TestControl(t *testing.T) {
+	for name, c := range map[string]struct{ graph, want string }{
+		"branches that agree and differ": {`g (bool c, float[N,4] x, float[M,4] z) => () {
+				same, rows, rank = If(c)<then_branch = t () => (float[] a, float[] b, float[] d) { a = Identity(x)  b = Identity(x)  d = Identity(x) },
+					else_branch = e () => (float[] a2, float[] b2, float[] d2) { a2 = Identity(x)  b2 = Identity(z)  d2 = Flatten<axis = 0>(x)  }> }`,
+			`same float32[N,4]
+			 rows float32[?,4]
+			 rank float32[?,?]`},
+		"a branch that is taken always": {`g (float[N,4] x, float[M,4] z) => () <bool c = {1}> {
+				y = If(c)<then_branch = t () => (float[] a) { a = Identity(x) }, else_branch = e () => (float[] b) { b = MatMul(x, x) }> }`, `y float32[N,4]`},
+		"a loop that grows what it carries": {`g (float[N,4] x, int64 n) => () <bool go = {1}, int64 three = {3}> {
+				grown, same, rows = Loop(n, go, x, x)<body = b (int64 i, bool c, float[] a, float[] k) => (bool c2, float[] a2, float[] k2, float[] row) {
+					c2 = Identity(c)  a2 = Concat<axis = 0>(a, a)  k2 = Neg(k)  row = Identity(k) }>
+				known = Loop(three, go)<body = d (int64 j, bool e) => (bool e2, float[] r) { e2 = Identity(e)  r = Identity(x) }> }`,
+			`grown float32[?,4]
+			 same float32[N,4]
+			 rows float32[?,N,4]
+			 known float32[3,N,4]`},
+		"a length that a loop changes is another one": {`g (float[?] x) => () <int64 n = {3}, bool go = {1}> {
+				shx = Shape(x)
+				y = Loop(n, go, x)<body = b (int64 i, bool c, float[] s) => (bool c2, float[] s2) { c2 = Identity(c)  s2 = Concat<axis = 0>(s, s) }>
+				shy = Shape(y)  two = Add(shx, shx)  d = Sub(shy, two)  q = ConstantOfShape(d) }`, `q float32[?]`},
+		"a scan": {`g (float[N,T,3] x, float[N,3] h) => () {
+				last, all = Scan<num_scan_inputs = 1, scan_input_axes = [1], scan_output_axes = [1], body = b (float[] s, float[] r) => (float[] s2, float[] o) { s2 = Add(s, r)  o = Concat<axis = 1>(s2, r) }>(h, x) }`,
+			`last float32[N,3]
+			 all float32[N,T,6]`},
+		"functions, with attributes of the call": {`g (float[N,4,H] x) => () { y = local.f<to = 10, by = 1>(x)  z = local.f<to = 1>(x) }
+			<domain: "local", opset_import: ["": 17]> f <to, by: int = 2> (v) => (w) { c = Cast<to: int = @to>(v)  w = Flatten<axis: int = @by>(c) }`,
+			`y float16[N,4*H]
+			 z float32[4*N,H]`},
+		"functions that call each other without end in sight": {`g (float[N] x) => () { y = local.f0(x) }` + doubling(60), `y ?`},
+	} {
+		t.Run(name, func(t *testing.T) { follows(t, model(t, 17, c.graph), c.want) })
+	}
+}
+
+// doubling writes functions f0, f1, ... of which each calls the next one twice.
+func doubling(depth int) string {
+	var b strings.Builder
+	for i := range depth {
+		fmt.Fprintf(&b, "\n<domain: \"local\", opset_import: [\"\": 17, \"local\": 1]> f%d (v) => (w) { a = local.f%d(v)  w = local.f%d(a) }", i, i+1, i+1)
+	}
+	fmt.Fprintf(&b, "\n<domain: \"local\", opset_import: [\"\": 17]> f%d (v) => (w) { w = Neg(v) }", depth)
+	return b.String()
+}

@@ -47,6 +47,13 @@ func ifRule(c *call) {
 // then. state holds what is known before the first pass, and is widened; input makes the body's inputs of it, and next finds the carried values among the
 // outputs.
 func (c *call) settle(body *onnxpb.GraphProto, state []*Value, input func([]*Value) []*Value, next func([]*Value) []*Value) []*Value {
+	wide := map[string]bool{} // dimensions that stand for whatever a value has in any pass
+	widened := func() Dim {
+		d := c.fresh()
+		name, _ := d.Symbol()
+		wide[name] = true
+		return d
+	}
 	for pass := 0; ; pass++ {
 		given := input(state)
 		outs := next(c.try(body, given))
@@ -58,14 +65,14 @@ func (c *call) settle(body *onnxpb.GraphProto, state []*Value, input func([]*Val
 			}
 			if !sameValue(state[i], after) {
 				// A dimension that nobody named, made in this pass, is another one in the next: what is carried may then be neither.
-				wide := join(state[i], after, c.fresh)
-				if pass >= 3 && wide.Kind == Tensor {
-					wide = unranked(wide.Elem)
+				v := join(state[i], after, widened)
+				if pass >= 3 && v.Kind == Tensor {
+					v = unranked(v.Elem)
 				} else if pass >= 6 {
-					wide = unknownValue
+					v = unknownValue
 				}
-				if !coversWith(state[i], wide) {
-					state[i], changed = wide, true
+				if !covers(state[i], v, wide) {
+					state[i], changed = v, true
 				}
 			}
 		}
@@ -75,31 +82,28 @@ func (c *call) settle(body *onnxpb.GraphProto, state []*Value, input func([]*Val
 	}
 }
 
-// coversWith tells whether a value is already as wide as another one that it was widened to: the same but for dimensions that nobody named and that stand for nothing else.
-func coversWith(old, wide *Value) bool {
-	if old.Kind != wide.Kind || old.Elem != wide.Elem || old.Key != wide.Key || old.Ranked != wide.Ranked || len(old.Dims) != len(wide.Dims) {
+// covers tells whether a value is already as wide as another one that it was widened to: wide are the dimensions that were made by widening, of which one stands for another.
+func covers(old, widened *Value, wide map[string]bool) bool {
+	if old.Kind != widened.Kind || old.Elem != widened.Elem || old.Key != widened.Key || old.Ranked != widened.Ranked || len(old.Dims) != len(widened.Dims) {
 		return false
 	}
 	for i, d := range old.Dims {
-		if d.Equal(wide.Dims[i]) {
-			continue
-		}
-		if _, single := d.Symbol(); !single || !isHidden(d) || !isHidden(wide.Dims[i]) {
+		if name, single := d.Symbol(); !d.Equal(widened.Dims[i]) && !(single && wide[name]) {
 			return false
 		}
 	}
-	if (old.Ints == nil) != (wide.Ints == nil) || (old.Floats == nil) != (wide.Floats == nil) {
+	if (old.Ints == nil) != (widened.Ints == nil) || (old.Floats == nil) != (widened.Floats == nil) {
 		return false
 	}
 	for i, d := range old.Ints {
-		if d.Known() && !d.Equal(wide.Ints[i]) {
+		if d.Known() && !d.Equal(widened.Ints[i]) {
 			return false
 		}
 	}
-	if old.Of == nil || wide.Of == nil {
-		return old.Of == wide.Of
+	if old.Of == nil || widened.Of == nil {
+		return old.Of == widened.Of
 	}
-	return coversWith(old.Of, wide.Of)
+	return covers(old.Of, widened.Of, wide)
 }
 
 // loopRule: the carried values as they are after any number of passes, and one row a pass of each scan output.

@@ -19,7 +19,8 @@ func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions) (*Report, 
 	if err := in.check(m, batch); err != nil {
 		return nil, err
 	}
-	if in.done(batch) {
+	done := in.done(batch)
+	if done && batch.Known {
 		// Inputs that say so already: what else there is follows from them.
 		r.Note("the batch is %s already", batch)
 		return r, nil
@@ -56,9 +57,15 @@ func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions) (*Report, 
 		if free && batch.Known && len(in.symbols) > 0 {
 			foldShapes(m, r)
 		}
+		if done {
+			r.Note("the batch is %s already", batch)
+		}
 		return r, nil
 	case !free:
 		return nil, err
+	case done:
+		r.Note("the batch is %s already", batch)
+		return r, nil
 	}
 	// The batch was free before. That it cannot be followed says nothing against it: only the names change.
 	r.Note("the batch was free already, and only declarations were changed; it was not followed through the graph: %v", err)

@@ -1,6 +1,10 @@
 package surgery
 
-import "onnxtool/onnxpb"
+import (
+	"fmt"
+
+	"onnxtool/onnxpb"
+)
 
 // reduce is a reduction over axes that do not hold the batch.
 func (c *batchCall) reduce() ([]*batchFact, error) {
@@ -307,6 +311,7 @@ func (c *batchCall) squeeze() ([]*batchFact, error) {
 		if x.rows() && x.dims[x.axis].at(c.f.old).is(1) {
 			return nil, c.refuse("without axes it drops the batch where that is 1, and keeps it otherwise")
 		}
+		oneRow := x.rows() && x.dims[x.axis].at(1).is(1) // which would go, too
 		for i, d := range x.dims {
 			if i == x.axis {
 				continue
@@ -319,6 +324,11 @@ func (c *batchCall) squeeze() ([]*batchFact, error) {
 				list = append(list, int64(i))
 			}
 		}
+		if oneRow {
+			if err := c.squeezeOnly(list); err != nil {
+				return nil, err
+			}
+		}
 	}
 	for _, a := range list {
 		if i, ok := normAxis(a, x.rank()); ok && i == x.axis {
@@ -326,6 +336,23 @@ func (c *batchCall) squeeze() ([]*batchFact, error) {
 		}
 	}
 	return c.dropAxes(x, list, false)
+}
+
+// squeezeOnly writes down the axes that go.
+func (c *batchCall) squeezeOnly(axes []int64) error {
+	switch {
+	case len(axes) == 0:
+		return c.refuse("it would drop the batch where that is 1")
+	case c.f.opset < 13:
+		c.n.Attribute = append(c.n.Attribute, onnxpb.Ints("axes", axes...))
+	default:
+		name := c.f.constant(c.n.Input[0]+"_axes", elemInt64, axes)
+		c.n.Input = append(c.n.Input[:1:1], name)
+		c.in = append(c.in[:1:1], c.f.facts[name])
+	}
+	c.f.mends++
+	c.f.report.Add("changed", "node", c.n.Label(), "all axes of 1", fmt.Sprintf("axes %v", axes))
+	return nil
 }
 
 // unsqueeze is Unsqueeze.

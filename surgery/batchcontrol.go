@@ -75,7 +75,9 @@ func (f *batchFlow) trial(run func() error) (mends int, err error) {
 	inits, changes, notes, before, replaced, inner, nodes := len(top.Initializer), len(f.report.Changes), len(f.report.Notes), f.mends, len(f.replaced), len(f.inner), len(f.nodes)
 	shared := f.shared
 	f.shared = maps.Clone(shared)
+	f.trying++
 	err = run()
+	f.trying--
 	f.shared = shared
 	mends = f.mends - before
 	top.Initializer = top.Initializer[:inits]
@@ -118,7 +120,7 @@ func (c *batchCall) subgraphs() ([]*batchFact, bool, error) {
 	return outs, true, err
 }
 
-// branches is If: both branches have to give outputs in which the rows lie alike.
+// branches is If: both branches have to give outputs in which the rows lie alike. Of an If whose condition is a constant only the branch that it takes counts.
 func (c *batchCall) branches() ([]*batchFact, error) {
 	if err := c.free(0, "which branch it takes"); err != nil {
 		return nil, err
@@ -127,29 +129,134 @@ func (c *batchCall) branches() ([]*batchFact, error) {
 	if then == nil || els == nil {
 		return nil, c.refuse("it has not two branches")
 	}
-	a, errThen := c.f.inside(then, nil)
-	b, errElse := c.f.inside(els, nil)
-	if taken, ok := c.input(0).numbers(); ok && len(taken) == 1 { // the other one is never run, and may be anything
-		if taken[0] != 0 {
-			return a, errThen
+	if cond, ok := c.input(0).numbers(); ok && len(cond) == 1 {
+		taken, other := els, then
+		if cond[0] != 0 {
+			taken, other = then, els
 		}
-		return b, errElse
+		return c.takenBranch(taken, other)
 	}
-	if errThen != nil {
-		return nil, errThen
+	a, err := c.f.inside(then, nil)
+	if err != nil {
+		return nil, err
 	}
-	if errElse != nil {
-		return nil, errElse
+	b, err := c.f.inside(els, nil)
+	if err != nil {
+		return nil, err
 	}
+	return c.alike(then, els, a, b)
+}
+
+// alike returns what is true of the outputs of two branches. Where one has rows and the other is the same for every row, that is repeated.
+func (c *batchCall) alike(then, els *onnxpb.GraphProto, a, b []*batchFact) ([]*batchFact, error) {
 	outs := make([]*batchFact, min(len(a), len(b)))
 	for i := range outs {
-		x, ok := c.f.either2(a[i], b[i])
-		if !ok {
-			return nil, c.refuse("the rows lie differently in output %d of its branches (%s, %s)", i, describeFact(a[i]), describeFact(b[i]))
+		x, y := a[i], b[i]
+		switch {
+		case x.rows() && !y.rows():
+			y = c.growOutput(els, i, y, x)
+		case y.rows() && !x.rows():
+			x = c.growOutput(then, i, x, y)
 		}
-		outs[i] = x
+		z, ok := c.f.either2(x, y)
+		if !ok {
+			return nil, c.refuse("the rows lie differently in output %d of its branches (%s, %s)", i, describeFact(x), describeFact(y))
+		}
+		outs[i] = z
 	}
 	return outs, nil
+}
+
+// growOutput repeats an output of a subgraph, which is the same for every row, as often as there are rows; x is what is known of it, and rows what it is to become. It returns x
+// where it cannot.
+func (c *batchCall) growOutput(g *onnxpb.GraphProto, i int, x, rows *batchFact) *batchFact {
+	if c.f.old != 1 || c.f.opset < 8 || !x.ranked || x.sized() || x.rank() != rows.rank() || !rows.outer.is(1) || x.dims[rows.axis] != rows.dims[rows.axis].at(1) {
+		return x
+	}
+	name := g.Output[i].GetName()
+	repeats := c.repeats(name, x.rank(), rows.axis, c.f.source, c.f.sourceAxis) // outside, where others read it too
+	grown := c.f.names.Value(name + "_rows")
+	g.Node = append(g.Node, onnxpb.Node("Tile", c.f.names.Node(name+"_rows"), []string{name, repeats}, []string{grown}))
+	g.Output[i].Name = &grown
+	y := like(x)
+	y.dims[rows.axis] = rows.dims[rows.axis]
+	y = rowsFact(y.dims, rows.axis, extentOf(1))
+	c.f.inner = append(c.f.inner, innerValue{g.Output[i], y})
+	c.f.mends++
+	c.f.report.Add("changed", "node", c.n.Label(), "output "+name+" of a branch", "output "+grown)
+	return y
+}
+
+// takenBranch follows the branch of an If that is always taken. The other one is never run; where it cannot follow, or gives something else, the node is replaced by the nodes
+// of the branch that is taken: an engine would take what it says of its outputs for true.
+func (c *batchCall) takenBranch(taken, other *onnxpb.GraphProto) ([]*batchFact, error) {
+	var outs, others []*batchFact
+	if _, err := c.f.trial(func() error {
+		var err error
+		outs, err = c.f.inside(cloneGraph(taken), nil)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	_, err := c.f.trial(func() error {
+		var err error
+		others, err = c.f.inside(cloneGraph(other), nil)
+		return err
+	})
+	same := err == nil && len(others) == len(outs)
+	for i := range outs {
+		if same {
+			_, same = c.f.either2(outs[i], others[i])
+		}
+	}
+	if !same {
+		return nil, c.inline(taken)
+	}
+	if _, err := c.f.inside(other, nil); err != nil {
+		return nil, err
+	}
+	return c.f.inside(taken, nil)
+}
+
+// inline puts the nodes of a branch in the place of the node, by names that are new.
+func (c *batchCall) inline(branch *onnxpb.GraphProto) error {
+	f := c.f
+	body := &onnxpb.FunctionProto{Node: branch.GetNode()}
+	made := map[string]bool{}
+	for _, t := range branch.GetInitializer() {
+		made[t.GetName()] = true
+	}
+	for _, n := range branch.GetNode() {
+		for _, o := range n.GetOutput() {
+			made[o] = true
+		}
+	}
+	nodes, rename := f.instanceOf(c.n, body, made)
+	for _, t := range branch.GetInitializer() {
+		init := onnxpb.Clone(&onnxpb.ModelProto{Graph: &onnxpb.GraphProto{Initializer: []*onnxpb.TensorProto{t}}}).Graph.Initializer[0]
+		name := rename(t.GetName(), true)
+		init.Name = &name
+		f.facts[name] = f.tensorFact(init)
+		nodes = append([]*onnxpb.NodeProto{onnxpb.Node("Constant", f.names.Node(name), nil, []string{name}, onnxpb.TensorAttr("value", init))}, nodes...)
+	}
+	if len(branch.GetSparseInitializer()) > 0 {
+		return c.refuse("its other branch cannot follow the batch, and this one holds sparse tensors")
+	}
+	for i, o := range c.n.GetOutput() {
+		if o != "" && i < len(branch.GetOutput()) {
+			from := rename(branch.GetOutput()[i].GetName(), false)
+			nodes = append(nodes, onnxpb.Node("Identity", f.names.Node(o), []string{from}, []string{o}))
+		}
+	}
+	f.mends++
+	f.report.Add("changed", "node", c.n.Label(), "If", "the nodes of the branch that it always takes")
+	c.replaced = true
+	for _, n := range nodes {
+		if err := f.process(n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // describeFact writes the shape of a value, with the axis of its rows.
@@ -196,6 +303,7 @@ func (f *batchFlow) either2(a, b *batchFact) (*batchFact, bool) {
 func (c *batchCall) settle(body *onnxpb.GraphProto, state []*batchFact, input func([]*batchFact) []*batchFact, carried func([]*batchFact) []*batchFact) (settled []*batchFact, grown []int, err error) {
 	state = slices.Clone(state)
 	grown = slices.Repeat([]int{-1}, len(state))
+	wide := map[extent]bool{} // lengths that stand for whatever a value has in any pass
 	for pass := 0; pass < 8; pass++ {
 		var outs []*batchFact
 		if _, err := c.f.trial(func() error {
@@ -221,16 +329,22 @@ func (c *batchCall) settle(body *onnxpb.GraphProto, state []*batchFact, input fu
 			case y.rows() != x.rows():
 				return nil, nil, c.refuse("value %d that it carries is %s before a pass and %s after it", i, describeFact(x), describeFact(y))
 			}
-			wide, ok := c.f.either2(x, y)
+			z, ok := c.f.either2(x, y)
 			if !ok {
 				return nil, nil, c.refuse("the rows lie differently in value %d that it carries before a pass (%s) and after it (%s)", i, describeFact(x), describeFact(y))
 			}
-			if pass >= 4 && !wide.rows() {
-				wide = unknownFact()
+			if pass >= 4 && !z.rows() {
+				z = unknownFact()
 			}
-			if !sameFact(x, wide) {
-				state[i], changed = wide, true
+			if sameFact(x, z, wide) {
+				continue
 			}
+			for k, d := range z.dims {
+				if k >= len(x.dims) || d != x.dims[k] {
+					wide[d] = true
+				}
+			}
+			state[i], changed = z, true
 		}
 		if !changed {
 			return state, grown, nil
@@ -239,22 +353,17 @@ func (c *batchCall) settle(body *onnxpb.GraphProto, state []*batchFact, input fu
 	return nil, nil, c.refuse("what it carries from pass to pass could not be followed")
 }
 
-// sameFact tells whether a fact is already as wide as another one that it was widened to.
-func sameFact(x, wide *batchFact) bool {
-	if x.ranked != wide.ranked || x.axis != wide.axis || len(x.dims) != len(wide.dims) || (x.vals == nil) != (wide.vals == nil) {
+// sameFact tells whether a fact is already as wide as another one that it was widened to: wide are the lengths that were made by widening, of which one stands for another.
+func sameFact(x, widened *batchFact, wide map[extent]bool) bool {
+	if x.ranked != widened.ranked || x.axis != widened.axis || len(x.dims) != len(widened.dims) || (x.vals == nil) != (widened.vals == nil) {
 		return false
 	}
 	for i, d := range x.dims {
-		if d != wide.dims[i] && !(d.nameless() && wide.dims[i].nameless()) {
+		if d != widened.dims[i] && !wide[d] {
 			return false
 		}
 	}
-	return true
-}
-
-// nameless tells whether an extent is one length that nobody named.
-func (e extent) nameless() bool {
-	return e.c == 1 && e.n == 0 && !e.bad && len(splitSyms(e.syms)) == 1 && e.syms[:min(len(hiddenSym), len(e.syms))] == hiddenSym
+	return slices.Equal(x.vals, widened.vals)
 }
 
 // growStates repeats the values that have to grow before the first pass.

@@ -37,7 +37,21 @@ var controlCases = []struct {
 		r = Abs(x)
 		y = If(c)<then_branch = a () => (float[1,3,3] p) { p = Concat<axis = 1>(token, r) }, else_branch = b () => (float[1,3,3] q) { q = Concat<axis = 1>(r, token) }> }`, []string{"x"}, "token_rows"},
 	{"a branch that is never taken and would mix rows", 16, `g (float[1,3] x) => (float[1,3] y) <bool c = {0}> {
-		y = If(c)<then_branch = a () => (float[1,3] p) { m = ReduceMax<keepdims = 1>(x)  p = Add(x, m) }, else_branch = b () => (float[1,3] q) { q = Neg(x) }> }`, []string{"x"}, ""},
+		y = If(c)<then_branch = a () => (float[1,3] p) { m = ReduceMax<keepdims = 1>(x)  p = Add(x, m) }, else_branch = b () => (float[1,3] q) { q = Neg(x) }> }`, []string{"x"}, "the nodes of the branch"},
+	{"a branch that is never taken, would have to be mended and mixes rows then", 16, `g (float[1,2,3] x) => (float[1,2,3] y) <bool c = {0}, float[1,1,3] token = {1,2,3}> {
+		y = If(c)<then_branch = a () => (float[1,3,3] p) { k = Concat<axis = 1>(token, x)  m = ReduceMax<axes = [0], keepdims = 1>(k)  p = Add(k, m) },
+			else_branch = b () => (float[1,2,3] q) <float[1,1,3] w = {1,2,3}> { n = Neg(x)  q = Mul(n, w) }> }`, []string{"x"}, "the nodes of the branch"},
+	{"a branch that is never taken and holds a constant", 9, `g (float[1,3] x) => (float[1,1,3] y) <bool c = {0}, int64[3] f = {1,3,1}, int64[3] h = {1,1,3}, float[1,3,1] w = {1,2,3}> {
+		i = If(c)<then_branch = a () => (float[1,3,1] p) { p = Identity(w) }, else_branch = b () => (float[1,3,1] q) { q = Reshape(x, f) }>
+		y = Reshape(i, h) }`, []string{"x"}, "the nodes of the branch"},
+	{"a constant row in one branch", 16, `g (float[1,3] x, bool c) => (float[1,3] y) <float[1,3] w = {1,2,3}> {
+		y = If(c)<then_branch = a () => (float[1,3] p) { p = Neg(w) }, else_branch = b () => (float[1,3] q) { q = Abs(x) }> }`, []string{"x"}, "output p of a branch"},
+	{"nested functions with the batch baked in", 16, `g (float[1,2,3] x) => (float[1,6] y) { y = local.f(x) }
+		<domain: "local", opset_import: ["": 16, "local": 1]> f (v) => (w) { a = local.h(v)  w = Neg(a) }
+		<domain: "local", opset_import: ["": 16]> h (v) => (w) { s = Constant<value_ints = [1,6]>()  w = Reshape(v, s) }`, []string{"x"}, "nodes of its function"},
+	{"Squeeze of all ones but the batch", 11, `g (float[4,1,3] x) => (float[4,3] y) { y = Squeeze(x) }`, []string{"x"}, "axes [1]"},
+	{"Squeeze of all ones but the batch, by an input", 16, `g (float[4,1,3] x) => (float[4,3] y) { y = Squeeze(x) }`, []string{"x"}, "axes [1]"},
+	{"GatherElements by a constant row", 16, `g (float[1,4] x) => (float[1,2] y) <int64[1,2] at = {3,1}> { y = GatherElements<axis = 1>(x, at) }`, []string{"x"}, "at_rows"},
 	{"a loop that adds up from zeros", 16, `g (float[1,3] x) => (float[1,3] y, float[4,1,3] all) <int64 n = {4}, bool go = {1}, float[1,3] zero = {0,0,0}> {
 		y, all = Loop(n, go, zero)<body = b (int64 i, bool c, float[1,3] s) => (bool c2, float[1,3] s2, float[1,3] row) {
 			c2 = Identity(c)
@@ -99,6 +113,16 @@ func TestSetBatchInSubgraphs(t *testing.T) {
 	}
 }
 
+// doubling writes functions f0, f1, ... of which each calls the next one twice.
+func doubling(depth int) string {
+	var b strings.Builder
+	for i := range depth {
+		fmt.Fprintf(&b, "\n<domain: \"local\", opset_import: [\"\": 16, \"local\": 1]> f%d (v) => (w) { a = local.f%d(v)  w = local.f%d(a) }", i, i+1, i+1)
+	}
+	fmt.Fprintf(&b, "\n<domain: \"local\", opset_import: [\"\": 16]> f%d (v) => (w) { s = Constant<value_ints = [1,6]>()  w = Reshape(v, s) }", depth)
+	return b.String()
+}
+
 func TestSetBatchRefusesInSubgraphs(t *testing.T) {
 	for name, c := range map[string]struct{ model, why string }{
 		"a branch by what a row holds": {`g (float[1,3] x) => (float[1,3] y) <float zero = {0}> {
@@ -115,6 +139,12 @@ func TestSetBatchRefusesInSubgraphs(t *testing.T) {
 			y = Loop(n, go, x)<body = b (int64 i, bool c, float[1,3] s) => (bool c2, float[1,3] s2) { c2 = Identity(c)  s2 = Neg(s) }> }`, "how often"},
 		"a scan along the batch": {`g (float[1,3] x) => (float[1,3] y) <float[3] zero = {1,2,3}> {
 			last, y = Scan<num_scan_inputs = 1, body = b (float[3] h, float[3] r) => (float[3] h2, float[3] o) { h2 = Add(h, r)  o = Tanh(h2) }>(zero, x) }`, "time"},
+		"lengths that a loop changes": {`g (float[1,?] x) => (float[?,?] y) <int64 n = {2}, bool go = {1}, int64[1] one = {1}, int64[1] m1 = {-1}> {
+			s = Loop(n, go, x)<body = b (int64 i, bool c, float[?,?] a) => (bool c2, float[?,?] a2) { c2 = Identity(c)  a2 = Concat<axis = 1>(a, a) }>
+			sh = Shape(x)  k = Gather(sh, one)  t = Concat<axis = 0>(m1, k)  z = Reshape(s, t)  y = Add(z, x) }`, "Add"},
+		"functions too deep to follow": {`g (float[1,2,3] x) => (float[1,6] y) { y = local.f0(x) }` + doubling(40), "deep"},
+		"a scale over all rows":        {`g (float[1,3] x) => (float[1,3] y) { a, s, z = DynamicQuantizeLinear(x)  y = DequantizeLinear(a, s, z) }`, "DynamicQuantizeLinear"},
+		"numbers drawn at random":      {`g (float[1,3] x) => (float[1,3] y) { r = RandomNormal<shape = [1,3], seed = 1.0>()  n = Neg(r)  y = Mul(x, n) }`, "random"},
 		"rows mix in a function": {`g (float[1,3] x) => (float[1,3] y) { y = local.norm(x) }
 			<domain: "local", opset_import: ["": 16]> norm (a) => (b) { m = ReduceMean<axes = [0]>(a)  b = Sub(a, m) }`, "ReduceMean"},
 	} {
@@ -134,6 +164,53 @@ func TestSetBatchRefusesInSubgraphs(t *testing.T) {
 				t.Error("the model was changed")
 			}
 		})
+	}
+}
+
+// The nodes of a function that come into the graph bring the operator sets along that they need.
+func TestSetBatchImportsWhatFunctionsNeed(t *testing.T) {
+	m := textModel(t, 16, `g (float[1,2,3] x) => (float[1,6] y) { y = local.f(x) }
+		<domain: "local", opset_import: ["": 16, "other": 1]> f (v) => (w) { s = Constant<value_ints = [1,6]>()  r = Reshape(v, s)  w = other.h(r) }
+		<domain: "other", opset_import: ["": 16]> h (v) => (w) { w = Neg(v) }`)
+	mustBeValid(t, m)
+	r, err := surgery.SetBatch(m, onnxpb.Symbol("N"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustBeValid(t, m)
+	if m.OpsetVersion("other") != 1 || !strings.Contains(written(r), "added opset") {
+		t.Errorf("imports: %v\n%s", m.OpsetImport, written(r))
+	}
+	// An older version of a domain than the function wants is no place for its nodes.
+	old := textModel(t, 16, `g (float[1,2,3] x) => (float[1,6] y) { y = local.f(x) }
+		<domain: "local", opset_import: ["": 16, "ai.onnx.ml": 3]> f (v) => (w) { s = Constant<value_ints = [1,6]>()  w = Reshape(v, s) }`)
+	old.OpsetImport = append(old.OpsetImport, onnxpb.Opset("ai.onnx.ml", 2))
+	if _, err := surgery.SetBatch(old, onnxpb.Symbol("N")); err == nil || !strings.Contains(err.Error(), "ai.onnx.ml") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Defaults of inputs are taken for what they are, and a note says so.
+func TestSetBatchTellsOfDefaultsThatDecide(t *testing.T) {
+	m := textModel(t, 16, `g (float[1,3] x) => (float[1,3] y) <bool c = {0}> {
+		y = If(c)<then_branch = a () => (float[1,3] p) { p = Abs(x) }, else_branch = b () => (float[1,3] q) { q = Neg(x) }> }`)
+	m.Graph.Input = append(m.Graph.Input, onnxpb.TensorValue("c", onnxpb.TensorProto_BOOL, []onnxpb.Dim{}))
+	r, err := surgery.SetBatch(m, onnxpb.Symbol("N"))
+	if err != nil || !strings.Contains(written(r), "defaults of inputs (c)") {
+		t.Errorf("%v\n%s", err, written(r))
+	}
+}
+
+// A model that says N, and holds a Reshape for one row, is mended when it is asked for N once more.
+func TestSetBatchMendsWhatSaysSo(t *testing.T) {
+	m := textModel(t, 16, `g (float[N,2,3] x) => (float[N,6] y) <int64[2] f = {1,6}> { y = Reshape(x, f) }`)
+	r, err := surgery.SetBatch(m, onnxpb.Symbol("N"))
+	if err != nil || !strings.Contains(written(r), "shape [1,6] -> shape [0,6]") {
+		t.Errorf("%v\n%s", err, written(r))
+	}
+	again, err := surgery.SetBatch(m, onnxpb.Symbol("N"))
+	if err != nil || len(again.Changes) != 0 || len(again.Notes) == 0 {
+		t.Errorf("%v\n%s", err, written(again))
 	}
 }
 

@@ -24,7 +24,10 @@ type batchFlow struct {
 	names      *Names
 	report     *Report
 
-	shapes    *shape.Result // see inferred
+	shapes    *shape.Result   // see inferred
+	trying    int             // trials that the analysis is within
+	steps     int             // nodes that may still be followed
+	random    map[string]bool // values that are drawn at random, and the same for no two runs
 	functions map[string]*onnxpb.FunctionProto
 	depth     int                 // functions that the analysis is within
 	inner     []innerValue        // declarations of subgraphs
@@ -41,7 +44,7 @@ func newBatchFlow(m *onnxpb.ModelProto, in *batchInputsOf, o BatchOptions, old i
 	f := &batchFlow{
 		g: NewGraph(m), opset: m.OpsetVersion(""), old: old, batchSyms: syms, facts: map[string]*batchFact{},
 		names: NewNames(m), report: r, shared: map[string]string{}, trusted: map[string]bool{},
-		functions: map[string]*onnxpb.FunctionProto{},
+		functions: map[string]*onnxpb.FunctionProto{}, random: map[string]bool{}, steps: 8*expandedNodes(m) + 100_000,
 	}
 	for _, fn := range m.GetFunctions() {
 		f.functions[functionName(fn.GetDomain(), fn.GetName(), fn.GetOverload())] = fn
@@ -49,8 +52,15 @@ func newBatchFlow(m *onnxpb.ModelProto, in *batchInputsOf, o BatchOptions, old i
 	for _, op := range o.Trust {
 		f.trusted[strings.TrimPrefix(op, "ai.onnx.")] = true
 	}
+	var defaults []string
 	for _, t := range m.GetGraph().GetInitializer() {
-		f.facts[t.GetName()] = f.tensorFact(t)
+		x := f.tensorFact(t)
+		if f.facts[t.GetName()] = x; x.vals != nil && !isFloat(x.elem) && m.GetIrVersion() >= 4 && f.g.IsInput(t.GetName()) {
+			defaults = append(defaults, t.GetName())
+		}
+	}
+	if len(defaults) > 0 {
+		r.Note("the defaults of inputs (%s) are taken for their values: the batch was followed for these, and for no others that may be fed", strings.Join(defaults, ", "))
 	}
 	for _, s := range m.GetGraph().GetSparseInitializer() {
 		f.facts[s.GetValues().GetName()] = freeFact(extentsOf(s.GetDims()))
@@ -117,6 +127,7 @@ type batchCall struct {
 	in []*batchFact // nil for an input that is left out
 
 	captures []string // values that its subgraphs read and that depend on the batch
+	replaced bool     // other nodes took its place, and its outputs have their facts
 }
 
 // batchRule says what an operator does to the batch.
@@ -140,29 +151,40 @@ func at(inputs ...int) uint32 {
 
 func (r batchRule) allows(mask uint32, i int) bool { return mask&(1<<min(i, 31)) != 0 }
 
-// step finds the facts of the outputs of a node.
-func (f *batchFlow) step(n *onnxpb.NodeProto) error {
+// step finds the facts of the outputs of a node; replaced tells that other nodes have taken its place.
+func (f *batchFlow) step(n *onnxpb.NodeProto) (replaced bool, err error) {
 	c := &batchCall{f: f, n: n, in: make([]*batchFact, len(n.GetInput()))}
-	moves := false
+	if f.steps--; f.steps < 0 {
+		return false, c.refuse("its functions and loops stand so deep within each other that they cannot be followed in any reasonable time")
+	}
+	moves, random := false, isRandom(n)
 	for i, name := range n.GetInput() {
 		if name == "" {
 			continue
 		}
 		x := f.facts[name]
 		if x == nil {
-			return &onnxpb.Error{Kind: onnxpb.Unfit, Node: n.Label(), Tensor: name, Msg: "is read before it is made, or never made", Hint: "see onnxtool check; onnxtool tidy sorts the nodes"}
+			return false, &onnxpb.Error{Kind: onnxpb.Unfit, Node: n.Label(), Tensor: name, Msg: "is read before it is made, or never made", Hint: "see onnxtool check; onnxtool tidy sorts the nodes"}
 		}
 		c.in[i] = x
 		moves = moves || x.rows() || x.sized()
+		random = random || f.random[name]
 	}
 	for _, name := range captured(n) {
+		random = random || f.random[name]
 		if x := f.facts[name]; x.rows() || x.sized() {
 			moves, c.captures = true, append(c.captures, name)
 		}
 	}
+	if moves && isRandom(n) {
+		return false, c.refuse("%s draws at random, another number for every row and run", n.GetOpType())
+	}
+	if random && moves {
+		return false, c.refuse("it reads what is drawn at random, which is another for every row and run")
+	}
 	outs, err := c.outputs(moves)
-	if err != nil {
-		return err
+	if err != nil || c.replaced {
+		return c.replaced, err
 	}
 	for i, name := range n.GetOutput() {
 		if name == "" {
@@ -174,7 +196,7 @@ func (f *batchFlow) step(n *onnxpb.NodeProto) error {
 		}
 		if x == nil {
 			if moves {
-				return c.refuse("what its output %d holds cannot be told row by row", i)
+				return false, c.refuse("what its output %d holds cannot be told row by row", i)
 			}
 			x = unknownFact()
 		}
@@ -183,11 +205,23 @@ func (f *batchFlow) step(n *onnxpb.NodeProto) error {
 			x = unknownFact()
 		}
 		if !x.sound() {
-			return c.refuse("the shape of %q depends on the batch in a way that cannot be followed: %s", name, formatExtents(x.dims))
+			return false, c.refuse("the shape of %q depends on the batch in a way that cannot be followed: %s", name, formatExtents(x.dims))
 		}
 		f.facts[name] = x
+		if random {
+			f.random[name] = true
+		}
 	}
-	return nil
+	return false, nil
+}
+
+// isRandom tells whether a node draws at random.
+func isRandom(n *onnxpb.NodeProto) bool {
+	switch n.GetOpType() {
+	case "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli":
+		return onnxpb.NormalDomain(n.GetDomain()) == ""
+	}
+	return false
 }
 
 // outputs applies the rule of the operator. moves says whether any input depends on the batch.

@@ -1,6 +1,9 @@
 package surgery
 
 import (
+	"slices"
+	"strconv"
+
 	"onnxtool/onnxpb"
 )
 
@@ -10,11 +13,44 @@ func (f *batchFlow) process(n *onnxpb.NodeProto) error {
 	if body := f.functions[functionName(n.GetDomain(), n.GetOpType(), n.GetOverload())]; body != nil {
 		return f.call(n, body)
 	}
-	if err := f.step(n); err != nil {
-		return err
+	replaced, err := f.step(n)
+	if err == nil && !replaced {
+		f.nodes = append(f.nodes, n)
 	}
-	f.nodes = append(f.nodes, n)
-	return nil
+	return err
+}
+
+// expandedNodes counts the nodes of a model with those of its functions at every call; it counts no further than half a million.
+func expandedNodes(m *onnxpb.ModelProto) int {
+	const most = 500_000
+	functions := map[string]*onnxpb.FunctionProto{}
+	for _, fn := range m.GetFunctions() {
+		functions[functionName(fn.GetDomain(), fn.GetName(), fn.GetOverload())] = fn
+	}
+	known := map[string]int{}
+	var count func(nodes []*onnxpb.NodeProto) int
+	count = func(nodes []*onnxpb.NodeProto) int {
+		n := 0
+		for _, x := range nodes {
+			n++
+			key := functionName(x.GetDomain(), x.GetOpType(), x.GetOverload())
+			if fn := functions[key]; fn != nil {
+				size, ok := known[key]
+				if !ok {
+					known[key] = 1 // one that calls itself ends here
+					size = count(fn.GetNode())
+					known[key] = size
+				}
+				n += size
+			}
+			for sub := range x.Subgraphs() {
+				n += count(sub.GetNode())
+			}
+			n = min(n, most)
+		}
+		return n
+	}
+	return count(m.GetGraph().GetNode())
 }
 
 func functionName(domain, name, overload string) string {
@@ -58,6 +94,21 @@ func (f *batchFlow) call(n *onnxpb.NodeProto, body *onnxpb.FunctionProto) error 
 		return nil
 	}
 	nodes, own := f.instance(n, body)
+	if f.trying > 0 { // what is done here is taken back anyway
+		err := follow(nodes)
+		for _, name := range own {
+			delete(f.facts, name)
+		}
+		if err != nil && moves {
+			return err
+		}
+		for _, name := range n.GetOutput() {
+			if name != "" && f.facts[name] == nil {
+				f.facts[name] = unknownFact()
+			}
+		}
+		return nil
+	}
 	mends, err := f.trial(func() error { return follow(nodes) })
 	outs := make([]*batchFact, len(n.GetOutput()))
 	for i := range outs {
@@ -90,6 +141,9 @@ func (f *batchFlow) call(n *onnxpb.NodeProto, body *onnxpb.FunctionProto) error 
 	if version != outer {
 		return c.refuse("its function would have to be mended, and is written for opset %d, the model for %d", version, outer)
 	}
+	if err := c.importsFor(body); err != nil {
+		return err
+	}
 	if nodes, _ = f.instance(n, body); len(nodes) == 0 {
 		return c.refuse("its function has no nodes")
 	}
@@ -97,9 +151,45 @@ func (f *batchFlow) call(n *onnxpb.NodeProto, body *onnxpb.FunctionProto) error 
 	return follow(nodes)
 }
 
+// importsFor has the model import the operator sets of a function whose nodes come into its graph.
+func (c *batchCall) importsFor(body *onnxpb.FunctionProto) error {
+	m := c.f.g.Model
+	for _, i := range body.GetOpsetImport() {
+		domain := onnxpb.NormalDomain(i.GetDomain())
+		if domain == "" {
+			continue // compared already
+		}
+		switch have := m.OpsetVersion(domain); have {
+		case i.GetVersion():
+		case 0:
+			m.OpsetImport = append(m.OpsetImport, onnxpb.Opset(domain, i.GetVersion()))
+			c.f.report.Add("added", "opset", domain, "", strconv.FormatInt(i.GetVersion(), 10))
+		default:
+			return c.refuse("its function would have to be mended, and is written for version %d of %s, the model for %d", i.GetVersion(), domain, have)
+		}
+	}
+	return nil
+}
+
 // instance makes the nodes of a function at one of its calls: its attributes are those of the call, its inputs and outputs those of the node, and all other
 // values have names that are new. own lists these.
 func (f *batchFlow) instance(n *onnxpb.NodeProto, body *onnxpb.FunctionProto) (nodes []*onnxpb.NodeProto, own []string) {
+	nodes, rename := f.instanceOf(n, body, nil)
+	seen := map[string]bool{}
+	for _, x := range body.GetNode() {
+		for _, o := range x.GetOutput() {
+			if to := rename(o, false); o != "" && !seen[to] && !slices.Contains(n.GetOutput(), to) {
+				seen[to] = true
+				own = append(own, to)
+			}
+		}
+	}
+	return nodes, own
+}
+
+// instanceOf is instance for a body that may read values of the graph around it, where made is not nil: then only the values that it makes have new names. rename tells the
+// name of a value of the body, and gives it a new one where always says so.
+func (f *batchFlow) instanceOf(n *onnxpb.NodeProto, body *onnxpb.FunctionProto, made map[string]bool) (nodes []*onnxpb.NodeProto, rename func(name string, always bool) string) {
 	c := onnxpb.Clone(&onnxpb.ModelProto{Graph: &onnxpb.GraphProto{Node: body.GetNode()}})
 	names := map[string]string{"": ""}
 	for i, name := range body.GetInput() {
@@ -117,12 +207,14 @@ func (f *batchFlow) instance(n *onnxpb.NodeProto, body *onnxpb.FunctionProto) (n
 	if base == "" {
 		base = n.GetOpType()
 	}
-	value := func(name string) string {
+	value := func(name string, always bool) string {
 		to, ok := names[name]
 		if !ok {
-			to = f.names.Value(base + "/" + name)
+			to = name
+			if made == nil || made[name] || always {
+				to = f.names.Value(base + "/" + name)
+			}
 			names[name] = to
-			own = append(own, to)
 		}
 		return to
 	}
@@ -133,12 +225,14 @@ func (f *batchFlow) instance(n *onnxpb.NodeProto, body *onnxpb.FunctionProto) (n
 	for _, a := range n.GetAttribute() {
 		attrs[a.GetName()] = a
 	}
-	v := nameVisitor{value: func(p *string) { *p = value(*p) }, node: func(p *string) { *p = f.names.Node(base + "/" + *p) }}
+	v := nameVisitor{value: func(p *string) { *p = value(*p, false) }, node: func(p *string) { *p = f.names.Node(base + "/" + *p) }}
 	for _, x := range c.Graph.Node {
-		bindAttributes(x, attrs)
+		if made == nil {
+			bindAttributes(x, attrs)
+		}
 		v.oneNode(x)
 	}
-	return c.Graph.Node, own
+	return c.Graph.Node, value
 }
 
 // bindAttributes puts the attributes of a call where a function's node refers to them; one that the call does not have is left out.

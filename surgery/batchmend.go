@@ -175,19 +175,7 @@ func (c *batchCall) repeat(input, axis int, op, source string, sourceAxis int) e
 	key := fmt.Sprintf("rows %d %s", axis, name)
 	grown := c.f.shared[key]
 	if grown == "" {
-		target := c.length(source, sourceAxis)
-		ones := func(n int) []string {
-			if n == 0 {
-				return nil
-			}
-			return []string{c.f.constant(name+"_ones", elemInt64, slices.Repeat([]int64{1}, n))}
-		}
-		parts := append(append(ones(axis), target), ones(x.rank()-1-axis)...)
-		if len(parts) > 1 {
-			vals := slices.Repeat([]extent{extentOf(1)}, x.rank())
-			vals[axis] = batchExtent
-			target = c.emit("Concat", name+"_rows_shape", valsFact(elemInt64, []int64{int64(x.rank())}, vals), parts, onnxpb.Int("axis", 0))
-		}
+		target := c.repeats(name, x.rank(), axis, source, sourceAxis)
 		dims := append([]extent{}, x.dims...)
 		dims[axis] = x.dims[axis].mul(batchExtent)
 		grown = c.emit(op, name+"_rows", rowsFact(dims, axis, extentOf(1)), []string{name, target})
@@ -197,6 +185,24 @@ func (c *batchCall) repeat(input, axis int, op, source string, sourceAxis int) e
 	c.f.report.Add("changed", "node", c.n.Label(), "input "+name, "input "+grown)
 	c.readInstead(input, grown)
 	return nil
+}
+
+// repeats makes a list of as many ones as a value has axes, but in one axis the length of the axis of source.
+func (c *batchCall) repeats(name string, rank, axis int, source string, sourceAxis int) string {
+	target := c.length(source, sourceAxis)
+	ones := func(n int) []string {
+		if n == 0 {
+			return nil
+		}
+		return []string{c.f.constant(name+"_ones", elemInt64, slices.Repeat([]int64{1}, n))}
+	}
+	parts := append(append(ones(axis), target), ones(rank-1-axis)...)
+	if len(parts) == 1 {
+		return target
+	}
+	vals := slices.Repeat([]extent{extentOf(1)}, rank)
+	vals[axis] = batchExtent
+	return c.emit("Concat", name+"_rows_shape", valsFact(elemInt64, []int64{int64(rank)}, vals), parts, onnxpb.Int("axis", 0))
 }
 
 // dropReplaced removes the constants that mended nodes were the only ones to read.
@@ -219,8 +225,12 @@ func (f *batchFlow) dropReplaced() {
 		return
 	}
 	top := m.GetGraph()
+	before := len(top.Initializer) + len(top.Node)
 	top.Initializer = slices.DeleteFunc(top.Initializer, func(t *onnxpb.TensorProto) bool { return gone[t.GetName()] })
 	top.Node = slices.DeleteFunc(top.Node, func(n *onnxpb.NodeProto) bool { return len(n.GetOutput()) == 1 && gone[n.GetOutput()[0]] })
+	if len(top.Initializer)+len(top.Node) == before {
+		return
+	}
 	top.ValueInfo = slices.DeleteFunc(top.ValueInfo, func(v *onnxpb.ValueInfoProto) bool { return gone[v.GetName()] })
 	for _, name := range f.replaced {
 		if gone[name] {

@@ -305,6 +305,8 @@ func (c *batchCall) resize() ([]*batchFact, error) {
 			continue
 		}
 		switch {
+		case limits:
+			return nil, c.refuse("its sizes are limits only (keep_aspect_ratio_policy), for the batch as well")
 		case !known:
 			return nil, c.refuse("its scales and sizes are not known")
 		case !bySize && !list.vals[i].is(1):
@@ -312,9 +314,6 @@ func (c *batchCall) resize() ([]*batchFact, error) {
 		case bySize && list.vals[i] != x.dims[axis]:
 			if list.vals[i] != x.dims[axis].at(c.f.old) || c.f.free {
 				return nil, c.mixes("it resizes axis %d, which holds the batch (%s), to %s", axis, formatExtents(x.dims), list.vals[i])
-			}
-			if limits {
-				return nil, c.refuse("its sizes are limits only (keep_aspect_ratio_policy)")
 			}
 			sizes := c.splice(c.n.Input[sizesAt], list, i, c.length(c.n.Input[0], axis))
 			c.changed("sizes", list.vals, c.f.facts[sizes].vals)
@@ -357,7 +356,8 @@ func (c *batchCall) recurrent() ([]*batchFact, error) {
 	if x.axis != batch {
 		return nil, c.mixes("the batch lies in axis %d of %s, along which it runs as through time", x.axis, formatExtents(x.dims))
 	}
-	for i, axis := range map[int]int{4: 0, 5: batch, 6: batch} {
+	for _, p := range []struct{ input, axis int }{{4, 0}, {5, batch}, {6, batch}} {
+		i, axis := p.input, p.axis
 		if s := c.input(i); s != nil && s.ranked {
 			if s.rows() && (s.axis != axis || s.dims[axis] != x.dims[batch] || s.outer != x.outer) {
 				return nil, c.mixes("the rows lie differently in %q (%s) and %q (%s)", c.n.Input[0], formatExtents(x.dims), c.n.Input[i], formatExtents(s.dims))

@@ -19,6 +19,9 @@ func init() {
 	add((*batchCall).broadcasting, anyInput, 0,
 		"Add", "And", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Mean",
 		"Min", "Mod", "Mul", "Or", "PRelu", "Pow", "Sub", "Sum", "Where", "Xor")
+	add(func(c *batchCall) ([]*batchFact, error) {
+		return nil, c.mixes("its scale is that of the whole tensor, over all rows")
+	}, at(0), 0, "DynamicQuantizeLinear")
 	add((*batchCall).quantize, at(0), 0, "QuantizeLinear", "DequantizeLinear")
 
 	add((*batchCall).reduce, at(0), 0, "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd",

@@ -203,6 +203,12 @@ func (c *batchCall) gatherElements() ([]*batchFact, error) {
 	if err != nil {
 		return nil, err
 	}
+	if x.rows() && !index.rows() && index.ranked && index.rank() == x.rank() {
+		if err := c.grow(1, x.axis, 0); err != nil {
+			return nil, err
+		}
+		index = c.in[1]
+	}
 	switch {
 	case x.rows() && (!index.rows() || index.axis != x.axis || index.dims[index.axis] != x.dims[x.axis] || index.outer != x.outer):
 		return nil, c.refuse("its indices (%s) do not grow with the rows of its data (%s)", formatExtents(index.dims), formatExtents(x.dims))
@@ -231,6 +237,12 @@ func (c *batchCall) gatherND() ([]*batchFact, error) {
 		return nil, c.refuse("its indices %s do not fit its data %s", formatExtents(index.dims), formatExtents(x.dims))
 	}
 	first := batch + int(depth) // of the axes of the data that are taken whole
+	if x.rows() && x.axis < batch && !index.rows() {
+		if err := c.grow(1, x.axis, 0); err != nil {
+			return nil, err
+		}
+		index = c.in[1]
+	}
 	y := freeFact(append(append([]extent{}, index.dims[:index.rank()-1]...), x.dims[first:]...))
 	switch {
 	case x.rows() && x.axis >= batch && x.axis < first:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -148,6 +149,12 @@ func (r *running) run(inputs map[string]*onnxpb.Value) ([]ort.Value, error) {
 		destroy(got)
 		return nil, engineError(err)
 	}
+	for _, v := range got {
+		if !isThere(v) {
+			destroy(got)
+			return nil, engineError(errors.New("the binding cannot take over an output"))
+		}
+	}
 	return got, nil
 }
 
@@ -163,10 +170,19 @@ func (r *running) call(args, got []ort.Value) (err error) {
 
 func destroy(values []ort.Value) {
 	for _, v := range values {
-		if v != nil {
+		if isThere(v) {
 			v.Destroy()
 		}
 	}
+}
+
+// isThere tells whether a value is one: the binding puts a nil tensor where it could not take over an output.
+func isThere(v ort.Value) bool {
+	if v == nil {
+		return false
+	}
+	p := reflect.ValueOf(v)
+	return p.Kind() != reflect.Pointer || !p.IsNil()
 }
 
 // Close frees the session's programs.
