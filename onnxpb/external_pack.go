@@ -259,6 +259,7 @@ func (l *layout) write(f *os.File) error {
 		if _, err := f.Seek(s.to, io.SeekStart); err != nil {
 			return err
 		}
+		w.at = s.to
 		if err := w.write(raw, nil); err != nil {
 			return err
 		}

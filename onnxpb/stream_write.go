@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"syscall"
 )
 
 // outFile is a file that is being written.
@@ -61,6 +62,8 @@ const (
 	writeBuffer = 512 << 10
 	// window is how much of a map is in this process's memory at a time while it is written.
 	window = 8 << 20
+	// directFrom is the size from which a payload of a map may go from there into the file by itself.
+	directFrom = 256 << 10
 	// nearby is how far apart two payloads of a map may lie that are brought in together.
 	nearby = 64 << 10
 )
@@ -76,11 +79,12 @@ func (e encoded) writeTo(w outFile) error {
 	return x.close()
 }
 
-// pieceWriter writes pieces one after the other. All of them go through one buffer, those of mapped files too: the kernel takes twice as long to copy bytes from
-// one page to another where they move by less than a line of the cache (and after an edit they do, with write from the map as with copy_file_range) as this process
-// takes to move them into a buffer that lies as the file does, from where the kernel copies at full speed.
+// pieceWriter writes pieces one after the other. Small ones are put together in a buffer that lies as the file does. Large payloads of a map go from there straight into
+// the file, which is the fastest way that there is (copy_file_range takes half as long again where the bytes move by less than a page). But where an edit moves
+// them towards the end by a few bytes the kernel takes twice as long for them, by either way: then they go through the buffer, too.
 type pieceWriter struct {
 	w   outFile
+	at  int64 // where in the file the next byte comes
 	buf []byte
 
 	m        *mapping // what is being read
@@ -107,6 +111,13 @@ func (x *pieceWriter) flush() error {
 	return err
 }
 
+// slow tells whether the kernel is slow to copy from so an offset of a map to the place in the file where the next byte comes: each store lies just before loads
+// that are to come, as far as the processor compares addresses (in the lower 12 bits).
+func (x *pieceWriter) slow(offset int64) bool {
+	moved := (x.at - offset) & 0xfff
+	return moved > 0 && moved < 0x200 && moved%32 != 0
+}
+
 // write writes a piece; those after it say how much of a map is worth bringing in.
 func (x *pieceWriter) write(p []byte, after [][]byte) error {
 	m, at := (*mapping)(nil), int64(0)
@@ -114,6 +125,12 @@ func (x *pieceWriter) write(p []byte, after [][]byte) error {
 		m, at = mappedAt(p)
 	}
 	for len(p) > 0 {
+		if m != nil && len(p) >= directFrom && !x.slow(at) {
+			if err := x.direct(m, at, p, after); err != nil {
+				return err
+			}
+			return nil
+		}
 		if len(x.buf) == cap(x.buf) {
 			if err := x.flush(); err != nil {
 				return err
@@ -136,6 +153,30 @@ func (x *pieceWriter) write(p []byte, after [][]byte) error {
 			at += int64(n)
 		}
 		x.buf, p = x.buf[:len(x.buf)+n], p[n:]
+		x.at += int64(n)
+	}
+	return nil
+}
+
+// direct writes a piece from the map.
+func (x *pieceWriter) direct(m *mapping, at int64, p []byte, after [][]byte) error {
+	if err := x.flush(); err != nil {
+		return err
+	}
+	for len(p) > 0 {
+		if m != x.m || at < x.from || at >= x.to {
+			if err := x.enter(m, at, at+int64(len(p)), after); err != nil {
+				return err
+			}
+		}
+		n := min(len(p), int(x.to-at))
+		if _, err := x.w.Write(p[:n]); err != nil {
+			if errors.Is(err, syscall.EFAULT) {
+				err = errCutShort
+			}
+			return err
+		}
+		p, at, x.at = p[n:], at+int64(n), x.at+int64(n)
 	}
 	return nil
 }

@@ -119,8 +119,10 @@ func ownTemporary(d directory, name string) (f, lock *os.File) {
 	if err == nil && ours && (!left || isStale(st) && f.Truncate(0) == nil && f.Chmod(0o600) == nil) {
 		return f, lock
 	}
-	if err != nil && ours && !left && !isLocked(err) {
-		d.Remove(name) // there are no locks on this file system
+	if err != nil && ours && !left {
+		// There are no locks on this file system; or another run, which looks whether the file is a dead one's, has it locked for this moment, and will find that it
+		// is too young.
+		d.Remove(name)
 	}
 	f.Close()
 	if lock != nil {

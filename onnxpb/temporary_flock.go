@@ -3,7 +3,6 @@
 package onnxpb
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"syscall"
@@ -26,9 +25,6 @@ func lockFile(f *os.File) (*os.File, error) {
 	}
 	return os.NewFile(uintptr(fd), f.Name()), nil
 }
-
-// isLocked tells whether an error of lockFile says that another run has the lock.
-func isLocked(err error) bool { return errors.Is(err, unix.EWOULDBLOCK) }
 
 // openLeft opens a temporary file that stands there already, and nothing that a link of its name leads to.
 func openLeft(d directory, name string) (*os.File, error) {

@@ -12,8 +12,6 @@ const canLock = false
 
 func lockFile(*os.File) (*os.File, error) { return nil, errors.ErrUnsupported }
 
-func isLocked(error) bool { return false }
-
 func openLeft(directory, string) (*os.File, error) { return nil, errors.ErrUnsupported }
 
 func isOurs(fs.FileInfo) bool { return false }

@@ -78,6 +78,7 @@ func run(tool, dir string, rounds int) error {
 				"onnx.save(onnx.helper.make_model(g,opset_imports=a.opset_import),sys.argv[1])"},
 		{"extract, 157 MB", []string{six}, []string{"extract", six, "--to", "six", "-o", "OUT"}, "onnx.utils.extract_model('" + six + "',sys.argv[1],['input'],['six'])"},
 		{"extract, 17 MB", []string{whenet}, []string{"extract", whenet, "--to", "yaw", "-o", "OUT"}, "onnx.utils.extract_model('" + whenet + "',sys.argv[1],['image'],['yaw'])"},
+		{"infer, 157 MB", []string{six}, []string{"infer", six, "-o", "OUT"}, load(six) + "\nonnx.save(onnx.shape_inference.infer_shapes(m),sys.argv[1])"},
 		{"rename, 2 GB of external data", []string{filepath.Join(dir, "big.bin")}, []string{"rename", big, "--input", "x=image", "-o", "OUT"},
 			load(big) + "\nfor n in m.graph.node:\n  for i,s in enumerate(n.input):\n    if s=='x': n.input[i]='image'\nm.graph.input[0].name='image'\n" +
 				"onnx.save(m,sys.argv[1],save_as_external_data=True,location='python.bin')"},
