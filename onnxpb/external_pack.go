@@ -239,6 +239,7 @@ func (l *layout) write(f *os.File) error {
 		return err
 	}
 	w := newPieceWriter(f, l.size-l.external)
+	defer w.leave()
 	for _, s := range l.writes {
 		if s.src != nil {
 			if err := copyRange(f, s.to, s.src, s.from, s.size); err != nil {

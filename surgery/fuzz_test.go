@@ -116,6 +116,17 @@ func editsOf(m *onnxpb.ModelProto, pick uint8) map[string]func(*onnxpb.ModelProt
 	setBatch := func(d onnxpb.Dim) func(*onnxpb.ModelProto) (*surgery.Report, error) {
 		return func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.SetBatch(m, d) }
 	}
+	batchOf := func(o surgery.BatchOptions) func(*onnxpb.ModelProto) (*surgery.Report, error) {
+		return func(m *onnxpb.ModelProto) (*surgery.Report, error) {
+			return surgery.SetBatchOf(m, onnxpb.Symbol("batch"), o)
+		}
+	}
+	infer := func(o surgery.InferOptions) func(*onnxpb.ModelProto) (*surgery.Report, error) {
+		return func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.Infer(m, o) }
+	}
+	setDim := func(c surgery.DimChange) func(*onnxpb.ModelProto) (*surgery.Report, error) {
+		return func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.SetDim(m, c) }
+	}
 	return map[string]func(*onnxpb.ModelProto) (*surgery.Report, error){
 		"rename all":        rename(surgery.RenameRule{Kind: surgery.KindTensor, From: "*", To: "t/$1"}),
 		"rename nodes":      rename(surgery.RenameRule{Kind: surgery.KindNode, From: "*", To: "n/$1"}),
@@ -134,7 +145,28 @@ func editsOf(m *onnxpb.ModelProto, pick uint8) map[string]func(*onnxpb.ModelProt
 		"set batch":         setBatch(onnxpb.Symbol("batch")),
 		"set batch 3":       setBatch(onnxpb.Number(3)),
 		"set batch to N":    setBatch(onnxpb.Symbol("N")),
+		"set batch beside":  batchOf(surgery.BatchOptions{Inputs: []string{input}, Axes: map[string]int{input: 1}, Explain: true}),
+		"trust the batch":   batchOf(surgery.BatchOptions{Trust: operatorsOf(m)}),
+		"force the batch":   batchOf(surgery.BatchOptions{Force: true}),
+		"infer":             infer(surgery.InferOptions{}),
+		"infer strictly":    infer(surgery.InferOptions{Strict: true, Assume: map[string]int64{"N": 3}}),
+		"set an axis":       setDim(surgery.DimChange{Input: input, Axis: int(pick%3) - 1, To: onnxpb.Symbol("fresh")}),
+		"set an axis to 5":  setDim(surgery.DimChange{Input: input, Axis: int(pick % 3), To: onnxpb.Number(5)}),
+		"set a symbol":      setDim(surgery.DimChange{Symbol: "N", To: onnxpb.Number(int64(pick))}),
 	}
+}
+
+// operatorsOf lists the operators of a model, as BatchOptions.Trust names them.
+func operatorsOf(m *onnxpb.ModelProto) []string {
+	var ops []string
+	for _, n := range m.GetGraph().GetNode() {
+		op := n.GetOpType()
+		if d := onnxpb.NormalDomain(n.GetDomain()); d != "" {
+			op = d + "." + op
+		}
+		ops = append(ops, op)
+	}
+	return ops
 }
 
 // TestNoGraph gives every edit a model that has no graph, and none at all.
