@@ -336,8 +336,10 @@ func (s *scope) node(n *onnxpb.NodeProto) []*Value {
 		in = inf.before(n, in)
 	}
 	domain := onnxpb.NormalDomain(n.GetDomain())
-	if f := inf.functions[functionKey(domain, n.GetOpType(), n.GetOverload())]; f != nil {
-		return s.call(f, n, in)
+	if len(inf.functions) > 0 {
+		if f := inf.functions[functionKey(domain, n.GetOpType(), n.GetOverload())]; f != nil {
+			return s.call(f, n, in)
+		}
 	}
 	version := s.imports[domain]
 	op := inf.operator(domain, n.GetOpType(), version)

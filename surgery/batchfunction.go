@@ -10,8 +10,10 @@ import (
 // process follows the batch through one node, and puts it among the nodes of the graph, behind those that mends need. A call of a function whose body has to be mended is
 // replaced by the body: other calls keep the function as it is.
 func (f *batchFlow) process(n *onnxpb.NodeProto) error {
-	if body := f.functions[functionName(n.GetDomain(), n.GetOpType(), n.GetOverload())]; body != nil {
-		return f.call(n, body)
+	if len(f.functions) > 0 {
+		if body := f.functions[functionName(n.GetDomain(), n.GetOpType(), n.GetOverload())]; body != nil {
+			return f.call(n, body)
+		}
 	}
 	replaced, err := f.step(n)
 	if err == nil && !replaced {

@@ -158,6 +158,7 @@ func BenchmarkGraph(b *testing.B) {
 			_, err := surgery.SetBatch(m, onnxpb.Symbol("batch"))
 			return err
 		}},
+		{"infer", func(m *onnxpb.ModelProto) error { _, err := surgery.Infer(m, surgery.InferOptions{}); return err }},
 		{"merge", func(m *onnxpb.ModelProto) error {
 			_, _, err := fuse.Merge([]fuse.Input{{Name: "a", Model: m}, {Name: "b", Model: m}}, fuse.MergeOptions{
 				Connect: []fuse.Connection{{From: fuse.End{Model: "a", Tensor: m.Graph.Output[0].GetName()}, To: fuse.End{Model: "b", Tensor: "t0"}}}})
