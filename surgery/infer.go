@@ -176,7 +176,9 @@ func sharpen(info *onnxpb.ValueInfoProto, t *onnxpb.TypeProto) {
 	have, want := info.GetType().GetTensorType(), t.GetTensorType()
 	if have == nil || want == nil {
 		if onnxpb.FormatTypeProto(info.GetType()) != onnxpb.FormatTypeProto(t) {
-			t.Denotation = info.GetType().Denotation
+			if info.Type != nil {
+				t.Denotation = info.Type.Denotation
+			}
 			info.Type = t
 		}
 		return

@@ -44,7 +44,11 @@ func (f *dimFlow) run() error {
 	for i, c := range f.changes {
 		v := inputs[c.Input]
 		if v == nil {
-			x := *f.old.Value(c.Input)
+			known := f.old.Value(c.Input)
+			if known == nil || c.Axis >= len(known.Dims) { // one with a default, or two of a name
+				return &onnxpb.Error{Tensor: c.Input, Msg: "is an input with a default, whose values are of one size", Hint: "name other inputs"}
+			}
+			x := *known
 			x.Dims, v = slices.Clone(x.Dims), &x
 			inputs[c.Input] = v
 		}
