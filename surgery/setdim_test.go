@@ -98,7 +98,16 @@ func TestSetDimRefuses(t *testing.T) {
 		"a resize that does not divide":    {`g (float[1,2,4,4] x) => (float[1,2,6,6] y) <int64[4] sizes = {1,2,6,6}> { y = Resize<mode = "nearest">(x, , , sizes) }`, "x[2]=5", "resizes"},
 		"a state of the old size":          {`g (float[5,1,3] x) => (float[5,1,3] y) <float[5,1,3] k> { c = Concat<axis = 2>(x, k)  y = Add(x, x) }`, "x[0]=T", "Concat"},
 		"a mask":                           {`g (float[1,2,6,6] x) => (float[1,2,6,6] y) <bool[1,1,6,6] m, float minus = {-9}> { y = Where(m, x, minus) }`, "x[3]=T", "Where"},
-		"a squeezed axis":                  {`g (float[2,1,3] x) => (float[2,3] y) <int64[1] one = {1}> { y = Squeeze(x, one) }`, "x[1]=T", "Squeeze"},
+		"fixed places":                     {`g (float[1,6,3] x) => (float[1,6,3] y) <int64[6] at = {5,4,3,2,1,0}> { y = Gather<axis = 1>(x, at) }`, "x[1]=T", "fixed places"},
+		"the last place":                   {`g (float[1,6,3] x) => (float[1,3] y) <int64 at = {5}> { y = Gather<axis = 1>(x, at) }`, "x[1]=T", "fixed places"},
+		"a slice from the old end":         {`g (float[1,6,3] x) => (float[1,2,3] y) <int64[1] four = {4}, int64[1] big = {9223372036854775807}, int64[1] one = {1}> { y = Slice(x, four, big, one) }`, "x[1]=T", "axis 1"},
+		"a pool over all":                  {`g (float[1,2,6,6] x) => (float[1,2,1,6] y) { y = AveragePool<kernel_shape = [6,1]>(x) }`, "x[2]=H", "pools over"},
+		"a grid of the old size":           {`g (float[1,1,2,2] x) => (float[1,1,1,1] y) <float[1,1,1,2] g = {0,0}> { y = GridSample(x, g) }`, "x[3]=W", "grid"},
+		"lengths of sequences":             {`g (float[6,1,2] x) => (float[6,1,2] y) <int64[1] n = {6}> { y = ReverseSequence(x, n) }`, "x[0]=T", "lengths"},
+		"a loop over the old steps": {`g (float[6,3] x) => (float[6,3] y) <int64 n = {6}, bool go = {1}> {
+			y = Loop(n, go)<body = b (int64 i, bool c) => (bool c2, float[3] r) { c2 = Identity(c)  r = Gather(x, i) }> }`, "x[0]=T", "fixed number of times"},
+		"places in rows":  {`g (float[1,6] x) => (float[1,2] y) <int64[1,2] at = {5,0}> { y = GatherElements<axis = 1>(x, at) }`, "x[1]=T", "fixed places"},
+		"a squeezed axis": {`g (float[2,1,3] x) => (float[2,3] y) <int64[1] one = {1}> { y = Squeeze(x, one) }`, "x[1]=T", "Squeeze"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := c.model
