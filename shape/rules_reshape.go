@@ -62,7 +62,8 @@ func reshapeRule(c *call) {
 			return
 		case w.AtLeast(1) || isNumber:
 			out[i] = w
-		case w.Known() && w.AtLeast(0) && allowZero:
+		case w.AtLeast(0) && (allowZero || !isHidden(w)):
+			// An expression such as floor(H/2) is 0 for no size that the network is any good at.
 			out[i] = w
 		case w.Known() && ranked && i < len(in) && w.Equal(in[i]):
 			out[i] = w // a 0 there means the same

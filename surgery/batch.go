@@ -23,6 +23,13 @@ func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions) (*Report, 
 	if done && batch.Known {
 		// Inputs that say so already: what else there is follows from them.
 		r.Note("the batch is %s already", batch)
+		for _, v := range in.order {
+			for i, d := range v.ShapeProto().GetDim() {
+				if i != in.axis[v.GetName()] && d.GetDimParam() != "" {
+					r.Note("axis %d of %q is free (%s): if that is the batch, name it with --axis %s=%d", i, v.GetName(), d.GetDimParam(), v.GetName(), i)
+				}
+			}
+		}
 		return r, nil
 	}
 	free := len(in.numbers) == 0

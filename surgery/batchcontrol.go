@@ -232,13 +232,19 @@ func (c *batchCall) inline(branch *onnxpb.GraphProto) error {
 		}
 	}
 	nodes, rename := f.instanceOf(c.n, body, made)
+	var constants []*onnxpb.NodeProto
 	for _, t := range branch.GetInitializer() {
 		init := onnxpb.Clone(&onnxpb.ModelProto{Graph: &onnxpb.GraphProto{Initializer: []*onnxpb.TensorProto{t}}}).Graph.Initializer[0]
 		name := rename(t.GetName(), true)
 		init.Name = &name
 		f.facts[name] = f.tensorFact(init)
-		nodes = append([]*onnxpb.NodeProto{onnxpb.Node("Constant", f.names.Node(name), nil, []string{name}, onnxpb.TensorAttr("value", init))}, nodes...)
+		if f.g.Model.GetIrVersion() >= 4 {
+			f.g.Model.Graph.Initializer = append(f.g.Model.Graph.Initializer, init)
+			continue
+		}
+		constants = append(constants, onnxpb.Node("Constant", f.names.Node(name), nil, []string{name}, onnxpb.TensorAttr("value", init)))
 	}
+	nodes = append(constants, nodes...)
 	if len(branch.GetSparseInitializer()) > 0 {
 		return c.refuse("its other branch cannot follow the batch, and this one holds sparse tensors")
 	}

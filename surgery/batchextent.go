@@ -127,7 +127,10 @@ func (e extent) String() string {
 		f = append(f, "N")
 	}
 	for _, s := range splitSyms(e.syms) {
-		f = append(f, strings.TrimSuffix(s, symSep))
+		if s = strings.TrimSuffix(s, symSep); s == "N" { // the model's own, of something else
+			s = strconv.Quote(s)
+		}
+		f = append(f, s)
 	}
 	if e.c != 1 || len(f) == 0 {
 		f = append([]string{strconv.FormatInt(e.c, 10)}, f...)

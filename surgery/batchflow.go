@@ -55,12 +55,12 @@ func newBatchFlow(m *onnxpb.ModelProto, in *batchInputsOf, o BatchOptions, old i
 	var defaults []string
 	for _, t := range m.GetGraph().GetInitializer() {
 		x := f.tensorFact(t)
-		if f.facts[t.GetName()] = x; x.vals != nil && !isFloat(x.elem) && m.GetIrVersion() >= 4 && f.g.IsInput(t.GetName()) {
+		if f.facts[t.GetName()] = x; x.vals != nil && !isFloat(x.elem) && m.GetIrVersion() >= 4 && f.g.IsInput(t.GetName()) && len(f.g.Consumers(t.GetName())) > 0 {
 			defaults = append(defaults, t.GetName())
 		}
 	}
 	if len(defaults) > 0 {
-		r.Note("the defaults of inputs (%s) are taken for their values: the batch was followed for these, and for no others that may be fed", strings.Join(defaults, ", "))
+		r.Note("the defaults of inputs (%s) are taken for their values: the batch was followed for these, and for no others that may be fed", someOf(defaults))
 	}
 	for _, s := range m.GetGraph().GetSparseInitializer() {
 		f.facts[s.GetValues().GetName()] = freeFact(extentsOf(s.GetDims()))
@@ -92,6 +92,15 @@ func newBatchFlow(m *onnxpb.ModelProto, in *batchInputsOf, o BatchOptions, old i
 		f.facts[name] = x
 	}
 	return f, nil
+}
+
+// someOf lists the first few of some names.
+func someOf(names []string) string {
+	const most = 5
+	if len(names) > most {
+		return fmt.Sprintf("%s, and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
 }
 
 // unknown makes a length or number that does not depend on the batch, but is not known.
@@ -314,7 +323,7 @@ func captured(n *onnxpb.NodeProto) []string {
 }
 
 // batchHint is what is left to do where a model does not allow another batch.
-const batchHint = "run it row by row, or export it with a free batch axis"
+const batchHint = "if the batch is another axis of an input, name it: --axis INPUT=AXIS; else run it row by row, or export it with a free batch axis"
 
 // refuse makes the error that this node does not allow the change of the batch.
 func (c *batchCall) refuse(format string, args ...any) *onnxpb.Error {

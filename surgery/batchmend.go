@@ -16,7 +16,7 @@ func (c *batchCall) changed(what string, from, to []extent) {
 
 // readInstead makes the node read another value.
 func (c *batchCall) readInstead(input int, name string) {
-	if old := c.n.Input[input]; c.f.g.IsInput(old) && c.f.g.Model.GetIrVersion() >= 4 {
+	if old := c.n.Input[input]; c.f.g.IsInput(old) && c.f.g.Initializer(old) != nil && c.f.g.Model.GetIrVersion() >= 4 {
 		// Before IR version 4 every initializer is an input, and nobody feeds those.
 		c.f.report.Note("node %q read the input %q, whose default was taken for its value: feeding another has no effect there any more", c.n.Label(), old)
 	}

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxtool/onnxpb"
+	"onnxtool/shape"
 )
 
 // Extract makes a model that part of it which computes the values to out of the values from, inner ones or not. The inputs and outputs come in the order given. Empty
@@ -30,6 +31,7 @@ func Extract(m *onnxpb.ModelProto, from, to []string) (*Report, error) {
 }
 
 type extraction struct {
+	shapes   *shape.Result // see inferred
 	m        *onnxpb.ModelProto
 	index    *Graph
 	from, to []string
@@ -107,6 +109,11 @@ func (x *extraction) declare(list []string) ([]*onnxpb.ValueInfoProto, error) {
 			v = &onnxpb.ValueInfoProto{Name: proto.String(name), Type: x.index.ValueType(name)}
 		}
 		v = proto.Clone(v).(*onnxpb.ValueInfoProto)
+		if t := v.GetType().GetTensorType(); !typeKnown(v.GetType()) || t != nil && t.Shape == nil {
+			if t := x.inferred().Value(name).Proto(); t != nil {
+				v.Type = t
+			}
+		}
 		if !typeKnown(v.GetType()) {
 			if v.Type = types.of(name); v.Type == nil {
 				return nil, &onnxpb.Error{Tensor: name, Msg: "its element type is not known, which an input or output of a model has to have",
@@ -117,6 +124,14 @@ func (x *extraction) declare(list []string) ([]*onnxpb.ValueInfoProto, error) {
 		out[i] = v
 	}
 	return out, nil
+}
+
+// inferred returns what follows for the values of the model that parts are taken from.
+func (x *extraction) inferred() *shape.Result {
+	if x.shapes == nil {
+		x.shapes = shape.Infer(x.m, shape.Options{})
+	}
+	return x.shapes
 }
 
 // typeKnown tells whether a declaration says of what type a value is, all the way down: an input or output of a model must, and value_info, which nothing

@@ -2,6 +2,7 @@ package surgery
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -83,8 +84,8 @@ func assume(m *onnxpb.ModelProto, numbers map[string]int64, r *Report) error {
 	}
 	sort.Strings(names)
 	for _, s := range names {
-		if numbers[s] < 0 {
-			return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("symbol %s is assumed to be %d", s, numbers[s]), Hint: "dimensions are 0 and more"}
+		if numbers[s] < 1 {
+			return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("symbol %s is assumed to be %d", s, numbers[s]), Hint: "a symbol stands for a number from 1 up"}
 		}
 		if !seen[s] {
 			return &onnxpb.Error{Msg: fmt.Sprintf("the model has no dimension with the symbol %s", s), Hint: "see onnxtool info"}
@@ -167,7 +168,11 @@ func (d *inferDeclaration) value(g *onnxpb.GraphProto, infos map[string]*onnxpb.
 	before := onnxpb.FormatTypeProto(info.GetType())
 	sharpen(info, t)
 	if after := onnxpb.FormatTypeProto(info.GetType()); after != before {
-		d.report.Add("changed", "value_info", name, before, after)
+		what := "value_info"
+		if slices.Contains(g.Output, info) {
+			what = "output"
+		}
+		d.report.Add("changed", what, name, before, after)
 	}
 }
 

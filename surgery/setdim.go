@@ -68,6 +68,9 @@ func setDim(m *onnxpb.ModelProto, changes []DimChange) (*Report, error) {
 		subst[c.Symbol] = c.To
 	}
 	SubstituteDims(m, subst)
+	if err := holdsDeclared(original, m, subst); err != nil {
+		return nil, err
+	}
 	mends := 0
 	if len(byAxis) > 0 {
 		f := &dimFlow{m: m, report: r, changes: byAxis}
@@ -109,9 +112,32 @@ func setDim(m *onnxpb.ModelProto, changes []DimChange) (*Report, error) {
 		}
 	}
 	if len(byAxis) > 0 && mends == 0 {
-		r.Note("nothing in the graph stood for the old size: only declarations were changed")
+		r.Note("no constant was found that stands for the old size: only declarations were changed")
 	}
 	return r, nil
+}
+
+// holdsDeclared refuses a number for a symbol where an output that declares the symbol turns out to be another number: something in the graph was made for that.
+func holdsDeclared(original, m *onnxpb.ModelProto, subst map[string]onnxpb.Dim) error {
+	if len(subst) == 0 {
+		return nil
+	}
+	now := shape.Infer(bare(m), shape.Options{})
+	for _, v := range original.GetGraph().GetOutput() {
+		x := now.Value(v.GetName())
+		dims, ok := v.Shape()
+		if !ok || x == nil || len(x.Dims) != len(dims) {
+			continue
+		}
+		for i, d := range dims {
+			to, given := subst[d.Param]
+			n, number := x.Dims[i].Const()
+			if given && d.Param != "" && to.Known && number && n != to.Value {
+				return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: v.GetName(), Msg: fmt.Sprintf("the dimension cannot be changed: axis %d of this output is declared %s, and is %d when that is %d: something in the graph was made for another size", i, d.Param, n, to.Value), Hint: dimHint}
+			}
+		}
+	}
+	return nil
 }
 
 // sortChanges finds the dimensions that are to change, and parts those that are symbols from those that are numbers. Axes are counted from 0 then.
@@ -132,8 +158,11 @@ func sortChanges(m *onnxpb.ModelProto, changes []DimChange) (bySymbol, byAxis []
 		if c.Input != "" {
 			v := graphInput(m, c.Input)
 			if v == nil {
-				e := &onnxpb.Error{Tensor: c.Input, Msg: "the model has no such input", Hint: "see onnxtool info"}
-				return nil, nil, e
+				var names []string
+				for _, v := range m.GetGraph().GetInput() {
+					names = append(names, v.GetName())
+				}
+				return nil, nil, &onnxpb.Error{Tensor: c.Input, Msg: "the model has no such input", Hint: suggest("input", c.Input, names)}
 			}
 			dims, ranked := v.Shape()
 			axis, ok := normAxis(int64(c.Axis), len(dims))
@@ -166,7 +195,9 @@ func sortChanges(m *onnxpb.ModelProto, changes []DimChange) (bySymbol, byAxis []
 			}
 			sort.Strings(names)
 			e := &onnxpb.Error{Msg: fmt.Sprintf("the model has no dimension with the symbol %s", c.Symbol), Hint: "an axis of an input is written INPUT[AXIS]"}
-			if len(names) > 0 {
+			if graphInput(m, c.Symbol) != nil {
+				e.Hint = fmt.Sprintf("it is an input: give the axis, %s[AXIS]=%s", c.Symbol, c.To)
+			} else if len(names) > 0 {
 				e.Hint = "its symbols are " + strings.Join(names, ", ") + "; an axis of an input is written INPUT[AXIS]"
 			}
 			return nil, nil, e
@@ -180,7 +211,13 @@ func sortChanges(m *onnxpb.ModelProto, changes []DimChange) (bySymbol, byAxis []
 		taken[c.Symbol] = true
 		bySymbol = append(bySymbol, c)
 	}
+	sizes := map[onnxpb.Dim]onnxpb.Dim{}
 	for _, c := range byAxis {
+		dims, _ := graphInput(m, c.Input).Shape()
+		if other, ok := sizes[c.To]; ok && c.To.Param != "" && other != dims[c.Axis] {
+			return nil, nil, &onnxpb.Error{Tensor: c.Input, Msg: fmt.Sprintf("symbol %s would stand for %s and for %s", c.To.Param, other, dims[c.Axis]), Hint: "give the two dimensions different symbols"}
+		}
+		sizes[c.To] = dims[c.Axis]
 		if c.To.Param != "" && declared[c.To.Param] {
 			return nil, nil, &onnxpb.Error{Msg: fmt.Sprintf("symbol %s stands for another dimension already", c.To.Param), Hint: "choose another symbol, or rename that one: onnxtool rename --dim"}
 		}
@@ -209,6 +246,9 @@ func bare(m *onnxpb.ModelProto) *onnxpb.ModelProto {
 		}
 	}
 	graph(c.GetGraph(), true)
+	for _, f := range c.GetFunctions() {
+		f.ValueInfo = nil
+	}
 	return c
 }
 
@@ -233,8 +273,14 @@ func graphsOf(m *onnxpb.ModelProto) []*onnxpb.GraphProto {
 func redeclare(m, original *onnxpb.ModelProto, open bool) error {
 	oldModel, newModel := bare(original), bare(m)
 	was, now := shape.Infer(oldModel, shape.Options{}), shape.Infer(newModel, shape.Options{})
-	if len(now.Faults) > len(was.Faults) {
-		f := now.Faults[len(was.Faults)]
+	old := map[shape.Fault]bool{}
+	for _, f := range was.Faults {
+		old[f] = true
+	}
+	for _, f := range now.Faults {
+		if old[f] {
+			continue
+		}
 		return &onnxpb.Error{Kind: onnxpb.Refused, Node: f.Node, Tensor: f.Tensor, Msg: "the dimension cannot be changed: the graph is made for the old size: " + f.Msg, Hint: dimHint}
 	}
 	oldGraphs, newGraphs := graphsOf(oldModel), graphsOf(newModel)
@@ -255,6 +301,16 @@ func redeclare(m, original *onnxpb.ModelProto, open bool) error {
 // redeclareValue writes what follows of a value now into its declaration; before is what followed of it.
 func redeclareValue(v *onnxpb.ValueInfoProto, before, now *shape.Value, open bool) {
 	dims := v.ShapeProto().GetDim()
+	if now != nil && now.Kind != shape.Tensor && before.String() != now.String() { // a sequence, or an optional
+		// Only the dimensions are written, into the type as it stands: whatever else is in it stays.
+		was, is := slices.Collect(v.GetType().AllDims()), slices.Collect(now.Proto().AllDims())
+		if len(was) == len(is) {
+			for k, p := range was {
+				onnxpb.DimOf(is[k]).Set(p)
+			}
+		}
+		return
+	}
 	if now == nil || !now.Ranked || len(now.Dims) != len(dims) {
 		return
 	}

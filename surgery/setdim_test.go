@@ -20,15 +20,15 @@ var dimCases = []struct {
 	told              string
 }{
 	{"a map made a sequence", `g (float[1,3,4,5] x) => (float[1,20,3] y) <int64[3] flat = {1,3,20}> { r = Reshape(x, flat)  y = Transpose<perm = [0,2,1]>(r) }`,
-		`g (float[1,3,S,5] x) => (float[1,L,3] y) <int64[3] flat = {1,3,-1}> { r = Reshape(x, flat)  y = Transpose<perm = [0,2,1]>(r) }`, "x[2]=S", []int64{1, 4, 7}, "shape [1 3 20] -> shape [1 3 -1]"},
+		`g (float[1,3,S,5] x) => (float[1,L,3] y) <int64[3] flat = {1,3,-1}> { r = Reshape(x, flat)  y = Transpose<perm = [0,2,1]>(r) }`, "x[2]=S", []int64{1, 4, 7}, "shape [1,3,20] -> shape [1,3,-1]"},
 	{"and back", `g (float[1,3,4,5] x) => (float[1,3,4,5] y) <int64[3] flat = {1,3,-1}, int64[4] back = {1,3,4,5}> { r = Reshape(x, flat)  n = Neg(r)  y = Reshape(n, back) }`,
-		`g (float[1,3,S,5] x) => (float[1,3,S,5] y) { y = Neg(x) }`, "x[2]=S", []int64{1, 4, 7}, "shape [1 3 4 5] -> shape [1 3 -1 5]"},
+		`g (float[1,3,S,5] x) => (float[1,3,S,5] y) { y = Neg(x) }`, "x[2]=S", []int64{1, 4, 7}, "shape [1,3,4,5] -> shape [1,3,-1,5]"},
 	{"heads of a sequence", `g (float[2,6,8] x) => (float[2,6,8] y) <int64[4] heads = {2,6,2,4}, int64[3] join = {2,6,8}> {
 			h = Reshape(x, heads)  t = Transpose<perm = [0,2,1,3]>(h)  k = Transpose<perm = [0,2,3,1]>(h)
 			s = MatMul(t, k)  p = Softmax<axis = -1>(s)  a = MatMul(p, t)  b = Transpose<perm = [0,2,1,3]>(a)  y = Reshape(b, join) }`,
 		`g (float[2,T,8] x) => (float[2,T,8] y) <int64[4] heads = {0,0,2,4}, int64[3] join = {0,0,8}> {
 			h = Reshape(x, heads)  t = Transpose<perm = [0,2,1,3]>(h)  k = Transpose<perm = [0,2,3,1]>(h)
-			s = MatMul(t, k)  p = Softmax<axis = -1>(s)  a = MatMul(p, t)  b = Transpose<perm = [0,2,1,3]>(a)  y = Reshape(b, join) }`, "x[1]=T", []int64{1, 6, 9}, "shape [2 6 8] -> shape [2 0 8]"},
+			s = MatMul(t, k)  p = Softmax<axis = -1>(s)  a = MatMul(p, t)  b = Transpose<perm = [0,2,1,3]>(a)  y = Reshape(b, join) }`, "x[1]=T", []int64{1, 6, 9}, "shape [2,6,8] -> shape [2,0,8]"},
 	{"a slice to the end, an expansion, the last element", `g (float[1,6,3] x) => (float[1,6,3] y, float[1,1,3] z) <int64[1] zero = {0}, int64[1] six = {6}, int64[1] one = {1}, int64[1] minus = {-1}, int64[1] big = {9223372036854775807}, int64[3] all = {1,6,3}> {
 			s = Slice(x, zero, six, one)  y = Expand(s, all)  z = Slice(x, minus, big, one) }`,
 		`g (float[1,S,3] x) => (float[1,S,3] y, float[1,1,3] z) <int64[1] one = {1}, int64[1] minus = {-1}, int64[1] big = {9223372036854775807}> { y = Identity(x)  z = Slice(x, minus, big, one) }`,
@@ -36,11 +36,29 @@ var dimCases = []struct {
 	{"a shape that is computed", `g (float[2,6,4] x) => (float[12,4] y) <int64[1] four = {4}, int64[1] minus = {-1}> { t = Concat<axis = 0>(minus, four)  y = Reshape(x, t) }`,
 		`g (float[2,S,4] x) => (float[R,4] y) <int64[2] t = {-1,4}> { y = Reshape(x, t) }`, "x[1]=S", []int64{1, 6, 8}, "only declarations"},
 	{"sizes of Resize", `g (float[1,2,4,4] x) => (float[1,2,8,8] y) <int64[4] sizes = {1,2,8,8}> { y = Resize<mode = "nearest">(x, , , sizes) }`,
-		`g (float[1,2,6,4] x) => (float[1,2,12,8] y) <int64[4] sizes = {1,2,12,8}> { y = Resize<mode = "nearest">(x, , , sizes) }`, "x[2]=6", []int64{6}, "sizes [1 2 12 8]"},
+		`g (float[1,2,6,4] x) => (float[1,2,12,8] y) <int64[4] sizes = {1,2,12,8}> { y = Resize<mode = "nearest">(x, , , sizes) }`, "x[2]=6", []int64{6}, "sizes [1,2,12,8]"},
 	{"a pyramid", `g (float[1,2,8,8] x) => (float[1,4,8,8] y) <float[2,2,1,1] w = {1,2,3,4}, int64[4] sizes = {1,2,8,8}> {
 			d = MaxPool<kernel_shape = [2,2], strides = [2,2]>(x)  c = Conv(d, w)  u = Resize<mode = "nearest">(c, , , sizes)  y = Concat<axis = 1>(x, u) }`,
 		`g (float[1,2,12,8] x) => (float[1,4,12,8] y) <float[2,2,1,1] w = {1,2,3,4}, int64[4] sizes = {1,2,12,8}> {
-			d = MaxPool<kernel_shape = [2,2], strides = [2,2]>(x)  c = Conv(d, w)  u = Resize<mode = "nearest">(c, , , sizes)  y = Concat<axis = 1>(x, u) }`, "x[2]=12", []int64{12}, "sizes [1 2 12 8]"},
+			d = MaxPool<kernel_shape = [2,2], strides = [2,2]>(x)  c = Conv(d, w)  u = Resize<mode = "nearest">(c, , , sizes)  y = Concat<axis = 1>(x, u) }`, "x[2]=12", []int64{12}, "sizes [1,2,12,8]"},
+	{"halves of an image, merged and split", `g (float[1,4,6,6] x) => (float[1,4,3,3] y) <int64[6] two = {1,2,2,1,3,3}, int64[4] back = {1,4,3,3}> {
+			p = MaxPool<kernel_shape = [2,2], strides = [2,2]>(x)  r = Reshape(p, two)  t = Transpose<perm = [0,2,1,3,4,5]>(r)  y = Reshape(t, back) }`,
+		`g (float[1,4,S,S] x) => (float[1,4,H,H] y) <int64[5] two = {1,2,2,-1,3}, int64[3] flat = {0,0,-1}> {
+			p = MaxPool<kernel_shape = [2,2], strides = [2,2]>(x)  sh = Shape<start = 2>(p)  f = Reshape(p, flat)  four = Constant<value_ints = [1,2,2,-1]>()  r = Reshape(f, four)
+			t = Transpose<perm = [0,2,1,3]>(r)  c = Constant<value_ints = [1,4]>()  b = Concat<axis = 0>(c, sh)  y = Reshape(t, b) }`, "x[2]=S x[3]=S", []int64{2, 6, 9}, "added node"},
+	{"a target that follows by itself", `g (float[1,4,6] x) => (float[1,2,12] y) <int64[2] front = {1,2}, int64[1] two = {2}, int64[1] last = {2}> {
+			s = Shape(x)  n = Gather(s, last)  m = Mul(n, two)  t = Concat<axis = 0>(front, m)  y = Reshape(x, t) }`,
+		`g (float[1,4,S] x) => (float[1,2,H] y) <int64[3] t = {1,2,-1}> { y = Reshape(x, t) }`, "x[2]=S", []int64{1, 6, 7}, "only declarations"},
+	{"a flip, and without the last ones", `g (float[1,6] x) => (float[1,6] y, float[1,4] z) <int64[1] m1 = {-1}, int64[1] least = {-9223372036854775807}, int64[1] one = {1}, int64[1] m2 = {-2}, int64[1] zero = {0}> {
+			y = Slice(x, m1, least, one, m1)  z = Slice(x, zero, m2, one) }`,
+		`g (float[1,S] x) => (float[1,S] y, float[1,R] z) <int64[1] m1 = {-1}, int64[1] least = {-9223372036854775807}, int64[1] one = {1}, int64[1] m2 = {-2}, int64[1] zero = {0}> {
+			y = Slice(x, m1, least, one, m1)  z = Slice(x, zero, m2, one) }`, "x[1]=S", []int64{3, 6, 9}, "only declarations"},
+	{"sizes of some axes, in a branch", `g (float[1,1,4,4] x, bool c) => (float[1,1,8,8] y) <int64[2] sizes = {8,8}, int64[3] flat = {1,4,4}, int64[1] one = {1}> {
+			y = If(c)<then_branch = a () => (float[1,1,8,8] p) { p = Resize<mode = "nearest", axes = [2,3]>(x, , , sizes) },
+				else_branch = b () => (float[1,1,8,8] q) { r = Reshape(x, flat)  n = Neg(r)  u = Unsqueeze(n, one)  q = Resize<mode = "nearest", axes = [2,3]>(u, , , sizes) }> }`,
+		`g (float[1,1,6,4] x, bool c) => (float[1,1,12,8] y) <int64[2] sizes = {12,8}> {
+			y = If(c)<then_branch = a () => (float[1,1,12,8] p) { p = Resize<mode = "nearest", axes = [2,3]>(x, , , sizes) },
+				else_branch = b () => (float[1,1,12,8] q) { n = Neg(x)  q = Resize<mode = "nearest", axes = [2,3]>(n, , , sizes) }> }`, "x[2]=6", []int64{6}, "sizes [12,8]"},
 	{"a symbol made a number", `g (float[N,S,4] x) => (float[N,S,4] y) { s = Shape(x)  r = Reshape(x, s)  y = Neg(r) }`,
 		`g (float[N,5,4] x) => (float[N,5,4] y) { y = Neg(x) }`, "S=5", []int64{5}, "S"},
 }
@@ -49,13 +67,17 @@ func TestSetDim(t *testing.T) {
 	e := batchEngine(t)
 	for _, c := range dimCases {
 		t.Run(c.name, func(t *testing.T) {
-			m, truth := textModel(t, 16, c.made), textModel(t, 16, c.truth)
+			m, truth := textModel(t, 18, c.made), textModel(t, 18, c.truth)
 			mustBeValid(t, m)
-			change, err := surgery.ParseDimChange(c.change)
-			if err != nil {
-				t.Fatal(err)
+			var changes []surgery.DimChange
+			for _, s := range strings.Fields(c.change) {
+				change, err := surgery.ParseDimChange(s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				changes = append(changes, change)
 			}
-			r, err := surgery.SetDim(m, change)
+			r, err := surgery.SetDim(m, changes...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,9 +127,24 @@ func TestSetDimRefuses(t *testing.T) {
 		"a grid of the old size":           {`g (float[1,1,2,2] x) => (float[1,1,1,1] y) <float[1,1,1,2] g = {0,0}> { y = GridSample(x, g) }`, "x[3]=W", "grid"},
 		"lengths of sequences":             {`g (float[6,1,2] x) => (float[6,1,2] y) <int64[1] n = {6}> { y = ReverseSequence(x, n) }`, "x[0]=T", "lengths"},
 		"a loop over the old steps": {`g (float[6,3] x) => (float[6,3] y) <int64 n = {6}, bool go = {1}> {
-			y = Loop(n, go)<body = b (int64 i, bool c) => (bool c2, float[3] r) { c2 = Identity(c)  r = Gather(x, i) }> }`, "x[0]=T", "fixed number of times"},
-		"places in rows":  {`g (float[1,6] x) => (float[1,2] y) <int64[1,2] at = {5,0}> { y = GatherElements<axis = 1>(x, at) }`, "x[1]=T", "fixed places"},
-		"a squeezed axis": {`g (float[2,1,3] x) => (float[2,3] y) <int64[1] one = {1}> { y = Squeeze(x, one) }`, "x[1]=T", "Squeeze"},
+			y = Loop(n, go)<body = b (int64 i, bool c) => (bool c2, float[3] r) { c2 = Identity(c)  r = Gather(x, i) }> }`, "x[0]=T", "loops are not followed"},
+		"a function": {`g (float[1,8] x) => (float[1,8] y) { y = local.f(x) }
+			<domain: "local", opset_import: ["": 16]> f (a) => (b) { z = Constant<value_ints = [0]>()  e = Constant<value_ints = [8]>()  o = Constant<value_ints = [1]>()  b = Slice(a, z, e, o) }`, "x[1]=12", "not followed"},
+		"an operator that nobody knows": {`g (float[1,8] x) => (float[1,8] y) { h = local.Foo(x)  y = Neg(h) }`, "x[1]=12", "not followed"},
+		"what a loop carries": {`g (float[1,8] x) => (float[1,8] y) <int64 n = {3}, bool go = {1}, int64[2] t = {1,8}> {
+			y = Loop(n, go, x)<body = b (int64 i, bool c, float[1,8] a) => (bool c2, float[1,8] o) { c2 = Identity(c)  o = Reshape(a, t) }> }`, "x[1]=12", "loops are not followed"},
+		"the second half":            {`g (float[1,8] x) => (float[1,4] y) <int64[1] four = {4}, int64[1] eight = {8}, int64[1] one = {1}> { y = Slice(x, four, eight, one) }`, "x[1]=12", "axis 1"},
+		"the last, by its place":     {`g (float[1,8] x) => (float[1,1] y) <int64[1] seven = {7}, int64[1] eight = {8}, int64[1] one = {1}> { y = Slice(x, seven, eight, one) }`, "x[1]=12", "axis 1"},
+		"all, from the end":          {`g (float[1,8] x) => (float[1,8] y) <int64[1] m8 = {-8}, int64[1] big = {9223372036854775807}, int64[1] one = {1}> { y = Slice(x, m8, big, one) }`, "x[1]=12", "axis 1"},
+		"nearly none":                {`g (float[1,8] x) => (float[1,1] y) <int64[1] zero = {0}, int64[1] m7 = {-7}, int64[1] one = {1}> { y = Slice(x, zero, m7, one) }`, "x[1]=12", "axis 1"},
+		"one that is all":            {`g (float[1,1] x) => (float[1,1] y) <int64[1] zero = {0}, int64[1] one = {1}> { y = Slice(x, zero, one, one) }`, "x[1]=12", "axis 1"},
+		"the first, backwards":       {`g (float[1,8] x) => (float[1,1] y) <int64[1] zero = {0}, int64[1] least = {-9223372036854775807}, int64[1] one = {1}, int64[1] back = {-1}> { y = Slice(x, zero, least, one, back) }`, "x[1]=12", "axis 1"},
+		"Resize to the input's size": {`g (float[1,1,8,8] x) => (float[1,1,8,8] y) <int64[4] sizes = {1,1,8,8}> { p = MaxPool<kernel_shape = [2,2], strides = [2,2]>(x)  y = Resize<mode = "nearest">(p, , , sizes) }`, "x[2]=11", "size of an input"},
+		"Resize past all numbers":    {`g (float[1,1,4,4] x) => (float[1,1,8,8] y) <int64[4] sizes = {1,1,8,8}> { y = Resize<mode = "nearest">(x, , , sizes) }`, "x[2]=4611686018427387904", "cannot be written"},
+		"all, sorted":                {`g (float[1,8] x) => (float[1,8] y) <int64[1] k = {8}> { y, i = TopK(x, k) }`, "x[1]=12", "as many elements"},
+		"lengths of a recurrent one": {`g (float[8,1,2] x) => (float[8,1,1,1] y) <float[1,3,2] w = {1,2,3,4,5,6}, float[1,3,1] r = {1,2,3}, int32[1] n = {8}> { y = GRU<hidden_size = 1>(x, w, r, , n) }`, "x[0]=12", "sequence_lens"},
+		"places in rows":             {`g (float[1,6] x) => (float[1,2] y) <int64[1,2] at = {5,0}> { y = GatherElements<axis = 1>(x, at) }`, "x[1]=T", "fixed places"},
+		"a squeezed axis":            {`g (float[2,1,3] x) => (float[2,3] y) <int64[1] one = {1}> { y = Squeeze(x, one) }`, "x[1]=T", "Squeeze"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := c.model

@@ -26,6 +26,10 @@ type dimFlow struct {
 	was    map[string]string    // values that mends made, and what they stand in for
 	shared map[string]string    // values that mends made for all who need the same
 	added  map[*onnxpb.NodeProto][]*onnxpb.NodeProto
+	where  map[*onnxpb.NodeProto]int               // the graph that a node stands in, by its index in olds
+	olds   []*onnxpb.GraphProto                    // the graphs of the model at the old sizes
+	outer  []int                                   // the graph around each
+	opaque map[string]bool                         // operators of which nothing is known, and functions
 	within map[*onnxpb.NodeProto]*onnxpb.NodeProto // the loop that runs a fixed number of times, of each node in it
 	index  *Graph                                  // see isConstant
 	err    error                                   // the first node that cannot follow
@@ -72,17 +76,60 @@ func (f *dimFlow) run() error {
 	work := bare(f.m)
 	mine, copies := graphsOf(f.m), graphsOf(work)
 	twin := map[*onnxpb.NodeProto]*onnxpb.NodeProto{}
+	f.olds, f.outer, f.where = graphsOf(before), make([]int, len(copies)), map[*onnxpb.NodeProto]int{}
+	index := map[*onnxpb.GraphProto]int{}
+	for i, g := range mine {
+		index[g] = i
+	}
 	for i, g := range copies {
 		for k, n := range g.GetNode() {
 			twin[n] = mine[i].Node[k]
+			f.where[mine[i].Node[k]] = i
+			for sub := range mine[i].Node[k].Subgraphs() {
+				f.outer[index[sub]] = i
+			}
 		}
 	}
-	shape.Infer(work, shape.Options{Inputs: inputs,
+	f.opaque = map[string]bool{}
+	for _, op := range f.old.UnknownOperators {
+		f.opaque[op] = true
+	}
+	for _, fn := range f.m.GetFunctions() {
+		f.opaque[operatorName(fn.GetDomain(), fn.GetName())] = true
+	}
+	found := shape.Infer(work, shape.Options{Inputs: inputs,
 		Before: func(n *onnxpb.NodeProto, in []*shape.Value) []*shape.Value { return f.before(twin[n], n, in) },
 		Meet:   f.meet,
 	})
+	for i, g := range copies {
+		for k := range g.GetNode() {
+			for _, o := range mine[i].Node[k].GetOutput() {
+				if v := found.Of(g, o); f.err == nil && v != nil {
+					f.followed(mine[i].Node[k], o, v)
+				}
+			}
+		}
+	}
 	f.place()
 	return f.err
+}
+
+// followed holds a value to having a known size in every axis where it had one: what is lost from sight may be what changes.
+func (f *dimFlow) followed(n *onnxpb.NodeProto, name string, v *shape.Value) {
+	old := f.oldOf(n, name)
+	if old == nil || !old.Ranked || old.Kind != shape.Tensor {
+		return
+	}
+	if v.Kind != shape.Tensor || !v.Ranked || len(v.Dims) != len(old.Dims) {
+		f.refuse(n, "the shape of %q, which was %s, cannot be followed", name, old)
+		return
+	}
+	for i, d := range v.Dims {
+		if shape.Named(old.Dims[i]) && !shape.Named(d) {
+			f.refuse(n, "the size of axis %d of %q, which was %s, cannot be followed", i, name, f.text(old.Dims[i]))
+			return
+		}
+	}
 }
 
 // changed tells whether a dimension depends on those that are to change.
@@ -106,7 +153,11 @@ func (f *dimFlow) shape(dims []shape.Dim) string {
 // refuse notes the first node that cannot follow.
 func (f *dimFlow) refuse(n *onnxpb.NodeProto, format string, args ...any) {
 	if f.err == nil {
-		f.err = &onnxpb.Error{Kind: onnxpb.Refused, Node: n.Label(), Msg: "the dimension cannot be changed: " + fmt.Sprintf(format, args...), Hint: dimHint}
+		hint := dimHint
+		if slices.ContainsFunc(f.changes, func(c DimChange) bool { return c.To.Param != "" }) {
+			hint = "a number may do where a symbol does not; or " + dimHint
+		}
+		f.err = &onnxpb.Error{Kind: onnxpb.Refused, Node: n.Label(), Msg: "the dimension cannot be changed: " + fmt.Sprintf(format, args...), Hint: hint}
 	}
 }
 
@@ -116,7 +167,13 @@ func (f *dimFlow) meet(n *onnxpb.NodeProto, a, b shape.Dim) {
 		return
 	}
 	if x, y := a.Subst(f.sizes), b.Subst(f.sizes); shape.Named(x) && shape.Named(y) || changed(a) != changed(b) {
-		f.refuse(n, "%s needs %s and %s to be equal, which were %s", n.GetOpType(), f.text(a), f.text(b), f.at(a, b))
+		fixed := ""
+		for _, name := range n.GetInput() {
+			if fixed == "" && name != "" && f.isConstant(name) {
+				fixed = fmt.Sprintf(" (its input %q is a constant)", name)
+			}
+		}
+		f.refuse(n, "%s needs %s and %s to be equal, which were %s%s", n.GetOpType(), f.text(a), f.text(b), f.at(a, b), fixed)
 	}
 }
 
@@ -130,25 +187,61 @@ func (f *dimFlow) at(dims ...shape.Dim) string {
 	return "equal"
 }
 
-// oldOf returns what was known of an input of a node at the old sizes.
-func (f *dimFlow) oldOf(name string) *shape.Value {
+// oldOf returns what was known at the old sizes of a value that a node reads or makes.
+func (f *dimFlow) oldOf(n *onnxpb.NodeProto, name string) *shape.Value {
 	if old, ok := f.was[name]; ok {
 		name = old
 	}
-	return f.old.Value(name)
+	for i := f.where[n]; ; i = f.outer[i] {
+		if v := f.old.Of(f.olds[i], name); v != nil || i == 0 {
+			return v
+		}
+	}
+}
+
+// operatorName writes an operator as package shape does.
+func operatorName(domain, op string) string {
+	if d := onnxpb.NormalDomain(domain); d != "" {
+		return d + "." + op
+	}
+	return op
 }
 
 // before mends a node, and its copy that is about to be inferred.
 func (f *dimFlow) before(n, work *onnxpb.NodeProto, in []*shape.Value) []*shape.Value {
-	if loop := f.within[n]; loop != nil && slices.ContainsFunc(in, madeOf) {
-		f.refuse(loop, "it runs a fixed number of times, and reads what changes its size in node %q", n.Label())
+	moves := slices.ContainsFunc(in, madeOf)
+	if loop := f.within[n]; loop != nil && moves {
+		f.refuse(loop, "it reads what changes its size in node %q, and loops are not followed", n.Label())
 	}
-	if f.err != nil || onnxpb.NormalDomain(n.GetDomain()) != "" || len(in) == 0 || in[0] == nil || !in[0].Ranked {
+	if name := operatorName(n.GetDomain(), n.GetOpType()); moves && f.opaque[name] {
+		f.refuse(n, "it reads what changes its size, and what %s makes of that is not followed", name)
+	}
+	if op := n.GetOpType(); moves && (op == "Loop" || op == "Scan") && onnxpb.NormalDomain(n.GetDomain()) == "" {
+		f.refuse(n, "it reads what changes its size, and loops are not followed")
+	}
+	for i, v := range in {
+		if v != nil && i < len(n.GetInput()) {
+			f.followed(n, n.Input[i], v)
+		}
+	}
+	if f.err != nil || onnxpb.NormalDomain(n.GetDomain()) != "" {
+		return in
+	}
+	if op := n.GetOpType(); op == "Loop" || op == "Scan" {
+		for g := range n.Subgraphs() {
+			f.keepWithin(n, g)
+		}
+	}
+	if len(in) == 0 || in[0] == nil || !in[0].Ranked {
 		return in
 	}
 	mended := in
 	switch n.GetOpType() {
 	case "Reshape":
+		if n.Attr("shape") != nil && anyChanged(in[0].Dims) { // before version 5
+			f.refuse(n, "its target is an attribute, which is not mended: convert the model to a newer opset")
+			return in
+		}
 		mended = f.reshape(n, in)
 	case "Expand":
 		mended = f.expand(n, in)
@@ -187,7 +280,7 @@ func (f *dimFlow) replace(n *onnxpb.NodeProto, in []*shape.Value, input int, wha
 		return in
 	}
 	if f.m.GetIrVersion() < 4 {
-		f.refuse(n, "its %s %v would have to become %v, for which a model of IR version %d has no place", what, old, list, f.m.GetIrVersion())
+		f.refuse(n, "its %s %s would have to become %s, for which a model of IR version %d has no place", what, listText(old), listText(list), f.m.GetIrVersion())
 		return in
 	}
 	name := f.names.Value(n.Input[input] + "_" + what)
@@ -200,7 +293,7 @@ func (f *dimFlow) replace(n *onnxpb.NodeProto, in []*shape.Value, input int, wha
 	n.Input = slices.Clone(n.Input)
 	n.Input[input] = name
 	f.mends++
-	f.report.Add("changed", "node", n.Label(), fmt.Sprintf("%s %v", what, old), fmt.Sprintf("%s %v", what, list))
+	f.report.Add("changed", "node", n.Label(), what+" "+listText(old), what+" "+listText(list))
 	x := *in[input]
 	x.Ints = make([]shape.Dim, len(list))
 	for i, v := range list {
@@ -227,7 +320,7 @@ func (f *dimFlow) expand(n *onnxpb.NodeProto, in []*shape.Value) []*shape.Value 
 			continue
 		}
 		if v, ok := d.Eval(f.values); !ok || v != list[k] {
-			f.refuse(n, "it expands %s to %v", f.shape(in[0].Dims), list)
+			f.refuse(n, "it expands %s to %s", f.shape(in[0].Dims), listText(list))
 			return in
 		}
 		list[k] = 1
@@ -237,42 +330,75 @@ func (f *dimFlow) expand(n *onnxpb.NodeProto, in []*shape.Value) []*shape.Value 
 
 // slice makes an end that was the old size the end of the axis, and refuses places that may have been made for it.
 func (f *dimFlow) slice(n *onnxpb.NodeProto, in []*shape.Value) []*shape.Value {
-	starts, ends, axes := f.list(n, in, "starts", 1), f.list(n, in, "ends", 2), f.list(n, in, "axes", 3)
-	if !anyChanged(in[0].Dims) || len(starts) != len(ends) {
+	if !anyChanged(in[0].Dims) {
 		return in
 	}
+	starts, ends, axes, steps := f.list(n, in, "starts", 1), f.list(n, in, "ends", 2), f.list(n, in, "axes", 3), f.list(n, in, "steps", 4)
 	mended := slices.Clone(ends)
-	for i, end := range ends {
-		axis, start := int64(i), starts[i]
-		if axes != nil && i < len(axes) {
-			axis = axes[i]
-		}
-		a, ok := normAxis(axis, len(in[0].Dims))
-		if !ok || !changed(in[0].Dims[a]) {
+	for a, d := range in[0].Dims {
+		if !changed(d) {
 			continue
 		}
-		size, _ := in[0].Dims[a].Eval(f.values)
-		switch {
-		case start > 1 && start != -end: // it may be counted from the old end
-		case end == size:
-			mended[i] = math.MaxInt64
-			continue
-		case end >= math.MaxInt32 || end <= -math.MaxInt32 || end == 1 && start == 0 || end < 0: // to an end, the first (as of a class token), or without the last ones
+		at := a // which of the numbers is about this axis
+		if axes != nil {
+			at = slices.IndexFunc(axes, func(x int64) bool { k, ok := normAxis(x, len(in[0].Dims)); return ok && k == a })
+		}
+		if at < 0 || axes == nil && starts != nil && at >= len(starts) {
 			continue
 		}
-		f.refuse(n, "it takes elements %d to %d of axis %d, which was %d and becomes %s", start, end, a, size, f.text(in[0].Dims[a]))
-		return in
+		if at >= len(starts) || at >= len(ends) || n.GetInput() != nil && len(n.GetInput()) > 4 && n.Input[4] != "" && at >= len(steps) || len(n.GetInput()) > 3 && n.Input[3] != "" && axes == nil {
+			if len(in) > 2 && (madeOf(in[1]) || madeOf(in[2])) {
+				continue // computed from what changes
+			}
+			f.refuse(n, "which elements it takes of axis %d is not known", a)
+			return in
+		}
+		step := int64(1)
+		if at < len(steps) {
+			step = steps[at]
+		}
+		size, _ := d.Eval(f.values)
+		switch whole, fine := sliceFollows(starts[at], ends[at], step, size); {
+		case !fine:
+			f.refuse(n, "it takes elements %d to %d of axis %d, which was %d and becomes %s", starts[at], ends[at], a, size, f.text(d))
+			return in
+		case whole:
+			mended[at] = math.MaxInt64
+		}
 	}
 	if slices.Equal(ends, mended) {
 		return in
 	}
 	if a := n.Attr("ends"); a != nil {
 		f.mends++
-		f.report.Add("changed", "node", n.Label(), fmt.Sprintf("ends %v", a.Ints), fmt.Sprintf("ends %v", mended))
+		f.report.Add("changed", "node", n.Label(), "ends "+listText(a.Ints), "ends "+listText(mended))
 		a.Ints = mended
 		return in
 	}
 	return f.replace(n, in, 2, "ends", mended, nil)
+}
+
+// sliceFollows tells whether the elements that a slice takes of an axis of a size mean the same of an axis of another size: all, but for a few at the ends, or a few
+// counted from an end. whole tells that the end was the size itself, and has to become the end of the axis. Starts from 2 up may be counted from the old end.
+func sliceFollows(start, end, step, size int64) (whole, fine bool) {
+	const far = math.MaxInt32
+	few := func(n int64) bool { return n >= 1 && 2*n <= size } // counted from an end, and not nearly all
+	switch {
+	case step < 0:
+		return false, (start == -1 || start >= far) && end <= -far
+	case step == 0 || size < 2 && end < far:
+		return false, false // the first of one, or all of it
+	}
+	head := start == 0 || start == 1
+	switch {
+	case end >= far:
+		return false, head || few(-start)
+	case end == size:
+		return true, head || few(-start)
+	case end < 0:
+		return false, few(-end) && (head || start == -end || few(-start))
+	}
+	return false, start == 0 && end == 1
 }
 
 // list reads numbers from an attribute or an input.
@@ -289,37 +415,52 @@ func (f *dimFlow) list(n *onnxpb.NodeProto, in []*shape.Value, attr string, inpu
 
 // resize keeps the factor by which an axis was resized.
 func (f *dimFlow) resize(n *onnxpb.NodeProto, in []*shape.Value) []*shape.Value {
-	if len(in) < 4 || in[3] == nil || !anyChanged(in[0].Dims) {
-		return in
+	if len(in) < 4 || in[3] == nil || !anyChanged(in[0].Dims) || anyChanged(in[3].Ints) {
+		return in // by scales, or by sizes that follow
 	}
 	sizes, ok := constants(in[3])
-	if !ok || n.Attr("axes") != nil || len(sizes) != len(in[0].Dims) {
-		return in // computed from the input, or by scales: it follows by itself
+	if !ok {
+		f.refuse(n, "its sizes are not known")
+		return in
+	}
+	axes := n.Attr("axes").GetInts()
+	if n.Attr("axes") == nil {
+		for i := range in[0].Dims {
+			axes = append(axes, int64(i))
+		}
+	}
+	if len(sizes) != len(axes) {
+		return in
 	}
 	sizes = slices.Clone(sizes)
 	follow := map[int]shape.Dim{}
-	for i, d := range in[0].Dims {
-		if !changed(d) {
+	for i, a := range axes {
+		axis, ok := normAxis(a, len(in[0].Dims))
+		if !ok || !changed(in[0].Dims[axis]) {
 			continue
 		}
-		now, number := d.Subst(f.sizes).Const()
-		old, ok := d.Eval(f.values)
-		if !number || !ok || old == 0 || now*sizes[i]%old != 0 {
-			f.refuse(n, "it resizes axis %d to %d, and what that is of %s cannot be written as a number", i, sizes[i], f.text(d))
+		d := in[0].Dims[axis]
+		old, _ := d.Eval(f.values)
+		made := d.Mul(expr.Int(sizes[i])).FloorDiv(expr.Int(max(old, 1)))
+		now, number := d.Subst(f.sizes).Mul(expr.Int(sizes[i])).Const()
+		if !number || old < 1 || now%old != 0 {
+			f.refuse(n, "it resizes axis %d to %d, and what that is of %s cannot be written as a number", axis, sizes[i], f.text(d))
 			return in
 		}
-		follow[i] = d.Mul(expr.Int(sizes[i])).FloorDiv(expr.Int(old))
-		sizes[i] = now * sizes[i] / old
+		// It may be meant as the size of an input of the model, which it was, or as a factor: the two have to agree.
+		for s, size := range f.values {
+			if to, ok := f.sizes[s].Const(); size == sizes[i] && (!ok || to != now/old) {
+				f.refuse(n, "it resizes axis %d to %d, which was the size of an input too; the factor makes it %d, and the input %s", axis, sizes[i], now/old, f.text(expr.Sym(s)))
+				return in
+			}
+		}
+		follow[i], sizes[i] = made, now/old
 	}
 	return f.replace(n, in, 3, "sizes", sizes, follow)
 }
 
-func formatValue(v *shape.Value) string { return v.String() }
+// formatInts writes a list of elements, with the new sizes in it.
+func (f *dimFlow) formatInts(list []shape.Dim) string { return f.shape(list) }
 
-func formatInts(list []shape.Dim) string {
-	s := make([]string, len(list))
-	for i, d := range list {
-		s[i] = shape.FormatDim(d)
-	}
-	return "[" + strings.Join(s, ",") + "]"
-}
+// listText writes numbers as shapes are written.
+func listText(list []int64) string { return onnxpb.FormatShape(onnxpb.Numbers(list...)) }

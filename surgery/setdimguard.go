@@ -7,10 +7,6 @@ import (
 
 // guard refuses operators that go on as before when an axis of theirs gets longer, and compute something else then: what they are told was made for the old size.
 func (f *dimFlow) guard(n *onnxpb.NodeProto, in []*shape.Value) {
-	if n.GetOpType() == "Loop" {
-		f.guardLoop(n, in)
-		return
-	}
 	x := in[0]
 	if !anyChanged(x.Dims) {
 		return
@@ -41,6 +37,17 @@ func (f *dimFlow) guard(n *onnxpb.NodeProto, in []*shape.Value) {
 	case "GatherND", "ScatterND":
 		if i := input(1); i == nil || !i.Ranked || !anyChanged(i.Dims) {
 			f.refuse(n, "it takes fixed places of a tensor that becomes %s", f.shape(x.Dims))
+		}
+	case "TopK":
+		if d, ok := along(n.AttrInt("axis", -1)); ok && !madeOf(input(1)) {
+			size, _ := d.Eval(f.values)
+			if k, known := constants(input(1)); !known || len(k) != 1 || k[0] == size {
+				f.refuse(n, "it takes as many elements as there were: the axis was %s and becomes %s", f.at(d), f.text(d))
+			}
+		}
+	case "CenterCropPad":
+		if !madeOf(input(1)) {
+			f.refuse(n, "it crops to a fixed size a tensor that becomes %s", f.shape(x.Dims))
 		}
 	case "AveragePool", "MaxPool", "LpPool":
 		f.guardPool(n, x)
@@ -106,17 +113,7 @@ func (f *dimFlow) guardPool(n *onnxpb.NodeProto, x *shape.Value) {
 	}
 }
 
-// guardLoop keeps in mind the nodes of a loop that runs a fixed number of times: over what changes its size it would have to run another number.
-func (f *dimFlow) guardLoop(n *onnxpb.NodeProto, in []*shape.Value) {
-	trips, ok := constants(in[0])
-	if !ok || len(trips) != 1 || trips[0] <= 1 {
-		return
-	}
-	for g := range n.Subgraphs() {
-		f.keepWithin(n, g)
-	}
-}
-
+// keepWithin keeps in mind the nodes of a loop.
 func (f *dimFlow) keepWithin(loop *onnxpb.NodeProto, g *onnxpb.GraphProto) {
 	for _, x := range g.GetNode() {
 		f.within[x] = loop

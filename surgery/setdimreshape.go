@@ -16,14 +16,17 @@ func (f *dimFlow) reshape(n *onnxpb.NodeProto, in []*shape.Value) []*shape.Value
 	if len(in) < 2 || len(n.GetOutput()) == 0 || !anyChanged(in[0].Dims) {
 		return in
 	}
-	old, out := f.oldOf(n.Input[0]), f.old.Value(n.GetOutput()[0])
+	old, out := f.oldOf(n, n.Input[0]), f.oldOf(n, n.GetOutput()[0])
 	if in[1] == nil || in[1].Ints == nil || old == nil || out == nil || !old.Ranked || !out.Ranked {
 		f.refuse(n, "its target shape is not known")
 		return in
 	}
+	if follows(n, in) {
+		return in
+	}
 	want, ok := regroupDims(old.Dims, in[0].Dims, out.Dims)
 	if !ok {
-		f.refuse(n, "from %s to %s the target %s does not tell where the change goes", formatValue(old), formatValue(out), formatInts(in[1].Ints))
+		f.refuse(n, "from %s to %s the target %s does not tell where the change goes", old, out, f.formatInts(in[1].Ints))
 		return in
 	}
 	target := in[1].Ints
@@ -50,7 +53,7 @@ func (f *dimFlow) reshape(n *onnxpb.NodeProto, in []*shape.Value) []*shape.Value
 	}
 	list, ok := constants(in[1])
 	if !ok {
-		f.refuse(n, "its target %s is computed, and holds the old size as well", formatInts(target))
+		f.refuse(n, "its target %s is computed, and holds the old size as well", f.formatInts(target))
 		return in
 	}
 	list = slices.Clone(list)
@@ -75,27 +78,58 @@ func (f *dimFlow) reshape(n *onnxpb.NodeProto, in []*shape.Value) []*shape.Value
 	return f.replace(n, in, 1, "shape", list, follow)
 }
 
+// follows tells whether a target that is computed says where the change goes by itself: it holds as many elements as the input.
+func follows(n *onnxpb.NodeProto, in []*shape.Value) bool {
+	if !anyChanged(in[1].Ints) {
+		return false
+	}
+	total, others, holes := productOf(in[0].Dims), expr.Int(1), 0
+	for i, d := range in[1].Ints {
+		v, number := d.Const()
+		switch {
+		case number && v == -1:
+			holes++
+		case number && v == 0 && n.AttrInt("allowzero", 0) == 0:
+			if i >= len(in[0].Dims) {
+				return false
+			}
+			others = others.Mul(in[0].Dims[i])
+		default:
+			others = others.Mul(d)
+		}
+	}
+	if holes == 1 {
+		_, exact := total.DivExact(others)
+		return exact
+	}
+	return holes == 0 && total.Equal(others)
+}
+
 // compute makes a target that is put together of numbers and of the sizes of the model's own inputs.
 func (f *dimFlow) compute(n *onnxpb.NodeProto, in []*shape.Value, want []shape.Dim) []*shape.Value {
 	if !slices.Contains(f.m.Graph.Node, n) || f.m.GetIrVersion() < 4 {
 		f.refuse(n, "its target would need two dimensions to be left open (%s)", f.shape(want))
 		return in
 	}
-	old := formatInts(in[1].Ints)
+	old := f.formatInts(in[1].Ints)
 	var parts []string
 	for _, d := range want {
 		if v, ok := d.Const(); ok {
 			parts = append(parts, f.constant(n.Input[1]+"_part", v))
 			continue
 		}
-		s, single := d.Symbol()
-		if !single || !strings.HasPrefix(s, dimSymbol) {
+		if s, single := d.Symbol(); single && strings.HasPrefix(s, dimSymbol) {
+			var k int
+			fmt.Sscan(strings.TrimPrefix(s, dimSymbol), &k)
+			parts = append(parts, f.length(f.changes[k].Input, f.changes[k].Axis, nil))
+			continue
+		}
+		k := slices.IndexFunc(in[0].Dims, d.Equal)
+		if k < 0 {
 			f.refuse(n, "its target would have to be computed (%s)", f.shape(want))
 			return in
 		}
-		var k int
-		fmt.Sscan(strings.TrimPrefix(s, dimSymbol), &k)
-		parts = append(parts, f.length(f.changes[k].Input, f.changes[k].Axis))
+		parts = append(parts, f.length(n.Input[0], k, n))
 	}
 	name := f.names.Value(n.Input[1] + "_mended")
 	f.emit(onnxpb.Node("Concat", f.names.Node(name), parts, []string{name}, onnxpb.Int("axis", 0)), n)
@@ -122,13 +156,13 @@ func (f *dimFlow) constant(base string, v int64) string {
 	return f.shared[key]
 }
 
-// length returns a value that is a list of one number: the size of an axis of an input of the model.
-func (f *dimFlow) length(input string, axis int) string {
-	key := fmt.Sprint("length ", axis, " ", input)
+// length returns a value that is a list of one number: the size of an axis of a value, which is there before a node, or of an input of the model, where that is nil.
+func (f *dimFlow) length(value string, axis int, before *onnxpb.NodeProto) string {
+	key := fmt.Sprint("length ", axis, " ", value)
 	if f.shared[key] == "" {
-		s, name := f.names.Value(input+"_shape"), f.names.Value(input+"_size")
-		f.emit(onnxpb.Node("Shape", f.names.Node(s), []string{input}, []string{s}), nil)
-		f.emit(onnxpb.Node("Gather", f.names.Node(name), []string{s, f.constant(input+"_axis", int64(axis))}, []string{name}, onnxpb.Int("axis", 0)), nil)
+		s, name := f.names.Value(value+"_shape"), f.names.Value(value+"_size")
+		f.emit(onnxpb.Node("Shape", f.names.Node(s), []string{value}, []string{s}), before)
+		f.emit(onnxpb.Node("Gather", f.names.Node(name), []string{s, f.constant(value+"_axis", int64(axis))}, []string{name}, onnxpb.Int("axis", 0)), before)
 		f.shared[key] = name
 	}
 	return f.shared[key]

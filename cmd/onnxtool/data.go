@@ -131,7 +131,7 @@ func runDataPack(c *cli.Context) error {
 
 func runDataUnpack(c *cli.Context) error {
 	return restore(c, onnxpb.DataOptions{Mode: onnxpb.DataInline}, func(_ string, done onnxpb.DataResult, r *surgery.Report) {
-		r.Add("unpacked", "external data", fmt.Sprintf("%d tensors", done.Tensors), "", fmt.Sprintf("%d bytes", done.Bytes))
+		r.Add("unpacked", "external data", "into the model", "", fmt.Sprintf("%d tensors, %d bytes", done.Tensors, done.Bytes))
 	})
 }
 

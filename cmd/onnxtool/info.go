@@ -179,7 +179,7 @@ func printShapes(w io.Writer, list *info.ShapeList) {
 		fmt.Fprintf(w, "value %s %s %s\n", v.Name, v.Type, from)
 	}
 	for _, c := range list.Contradictions {
-		fmt.Fprintf(w, "contradiction %s\n", oneLine(c))
+		fmt.Fprintf(w, "contradiction %s\n", strings.Join(strings.Fields(c), " "))
 	}
 }
 
