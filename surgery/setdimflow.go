@@ -2,6 +2,7 @@ package surgery
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -448,7 +449,8 @@ func (f *dimFlow) resize(n *onnxpb.NodeProto, in []*shape.Value) []*shape.Value 
 			return in
 		}
 		// It may be meant as the size of an input of the model, which it was, or as a factor: the two have to agree.
-		for s, size := range f.values {
+		for _, s := range slices.Sorted(maps.Keys(f.values)) {
+			size := f.values[s]
 			if to, ok := f.sizes[s].Const(); size == sizes[i] && (!ok || to != now/old) {
 				f.refuse(n, "it resizes axis %d to %d, which was the size of an input too; the factor makes it %d, and the input %s", axis, sizes[i], now/old, f.text(expr.Sym(s)))
 				return in
