@@ -42,7 +42,19 @@ func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions) (*Report, 
 		old = n
 	}
 	edit := &Report{Edit: r.Edit}
+	var untouched *onnxpb.ModelProto
+	if !free && old == 1 && slices.ContainsFunc(m.GetGraph().GetNode(), func(n *onnxpb.NodeProto) bool { return n.GetOpType() == "Squeeze" }) {
+		untouched = onnxpb.Clone(m)
+	}
 	flow, err := followBatch(work, in, old, free, o, edit)
+	kept := &Report{Edit: r.Edit}
+	for lost, f := err, flow; untouched != nil && lost != nil && f != nil && f.squeezed != nil && keepSqueezed(untouched, *f.squeezed, kept); {
+		again, told := onnxpb.Clone(untouched), &Report{Edit: r.Edit}
+		told.Merge(kept)
+		if f, lost = followBatch(again, in, old, false, o, told); lost == nil {
+			work, edit, flow, err = again, told, f, nil
+		}
+	}
 	if err != nil && free && in.claimedByOutputs(m) {
 		// The model says that its outputs have the batch, and computes something else: what contradicts it is mended as if it were made for one row.
 		work, edit = onnxpb.Clone(m), &Report{Edit: r.Edit}
@@ -92,7 +104,7 @@ func followBatch(m *onnxpb.ModelProto, in *batchInputsOf, old int64, free bool, 
 	}
 	flow.free = free
 	if err := flow.run(); err != nil {
-		return nil, err
+		return flow, err
 	}
 	if flow.mends > 0 {
 		again, err := newBatchFlow(m, in, o, old, &Report{})

@@ -274,10 +274,13 @@ func (c *batchCall) transpose() ([]*batchFact, error) {
 	return one(y)
 }
 
-// perm returns the permutation of a Transpose.
-func (c *batchCall) perm(rank int) ([]int, bool) {
+// perm returns the permutation of this Transpose.
+func (c *batchCall) perm(rank int) ([]int, bool) { return transposition(c.n, rank) }
+
+// transposition returns the permutation of a Transpose.
+func transposition(n *onnxpb.NodeProto, rank int) ([]int, bool) {
 	perm := make([]int, rank)
-	a := c.n.Attr("perm")
+	a := n.Attr("perm")
 	if a == nil {
 		for i := range perm {
 			perm[i] = rank - 1 - i
@@ -309,6 +312,7 @@ func (c *batchCall) squeeze() ([]*batchFact, error) {
 	}
 	if !given {
 		if x.rows() && x.dims[x.axis].at(c.f.old).is(1) {
+			c.f.squeezed = &squeezedBatch{c.n.Output[0], x.axis}
 			return nil, c.refuse("without axes it drops the batch where that is 1, and keeps it otherwise")
 		}
 		oneRow := x.rows() && x.dims[x.axis].at(1).is(1) // which would go, too
@@ -332,6 +336,7 @@ func (c *batchCall) squeeze() ([]*batchFact, error) {
 	}
 	for _, a := range list {
 		if i, ok := normAxis(a, x.rank()); ok && i == x.axis {
+			c.f.squeezed = &squeezedBatch{c.n.Output[0], x.axis}
 			return nil, c.refuse("it drops axis %d, which holds the batch (%s)", i, formatExtents(x.dims))
 		}
 	}

@@ -51,6 +51,18 @@ var controlCases = []struct {
 		<domain: "local", opset_import: ["": 16]> h (v) => (w) { s = Constant<value_ints = [1,6]>()  w = Reshape(v, s) }`, []string{"x"}, "nodes of its function"},
 	{"Squeeze of all ones but the batch", 11, `g (float[4,1,3] x) => (float[4,3] y) { y = Squeeze(x) }`, []string{"x"}, "axes [1]"},
 	{"Squeeze of all ones but the batch, by an input", 16, `g (float[4,1,3] x) => (float[4,3] y) { y = Squeeze(x) }`, []string{"x"}, "axes [1]"},
+	{"Squeeze of a batch that comes back", 16, `g (float[1,3,4,4] x) => (float[1,3] y) <int64[1] zero = {0}> { p = GlobalAveragePool(x)  s = Squeeze(p)  n = Exp(s)  y = Unsqueeze(n, zero) }`, []string{"x"}, "brings the axis"},
+	{"Squeeze of a batch that Reshape brings back", 12, `g (float[1,3,4] x) => (float[1,3] y) <int64[2] t = {1,3}, float[4] w = {1,2,3,4}> {
+		s = Squeeze<axes = [0]>(x)  m = Mul(w, s)  r = ReduceMean<axes = [-1], keepdims = 0>(m)  y = Reshape(r, t) }`, []string{"x"}, "shape [1,3] -> shape [0,3]"},
+	{"attention without a batch", 18, `g (float[1,3,4] x) => (float[1,1,3,4] y) <int64[1] zero = {0}, int64[2] front = {0,1}, int64[1] one = {1}, float[4,4] w = {1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7}> {
+		s = Squeeze(x, zero)  q = MatMul(s, w)  k = Transpose(s)  a = MatMul(q, k)  p = Softmax<axis = 1>(a)  v = MatMul(p, s)
+		m = ReduceMax<keepdims = 1>(v, one)  d = Sub(v, m)  y = Unsqueeze(d, front) }`, []string{"x"}, "perm [0,2,1]"},
+	{"an axis of the batch that is dropped behind others", 16, `g (float[1,3,4] x) => (float[4,1,3] y) <int64[1] one = {1}> {
+		t = Transpose<perm = [2,0,1]>(x)  s = Squeeze(t)  r = Softmax(s)  q = ReduceSum(r, one)  d = Div(r, q)  y = Unsqueeze(r, one) }`, []string{"x"}, "brings the axis"},
+	{"a row that becomes a scalar and comes back", 16, `g (float[1,3] x) => (float[1,1] y) <float two = {2}, float[3,1] w = {1,2,3}, int64[2] t = {1,1}> {
+		m = MatMul(x, w)  s = Squeeze(m)  p = Mul(s, two)  y = Reshape(p, t) }`, []string{"x"}, "axes [1]"},
+	{"a vector times a matrix", 16, `g (float[1,3] x) => (float[1,2] y) <float[3,2] w = {1,2,3,4,5,6}, float[2] b = {1,2}, int64[2] t = {-1,2}> {
+		s = Squeeze(x)  m = MatMul(s, w)  a = Add(b, m)  y = Reshape(a, t) }`, []string{"x"}, "drops the axis"},
 	{"GatherElements by a constant row", 16, `g (float[1,4] x) => (float[1,2] y) <int64[1,2] at = {3,1}> { y = GatherElements<axis = 1>(x, at) }`, []string{"x"}, "at_rows"},
 	{"a loop that adds up from zeros", 16, `g (float[1,3] x) => (float[1,3] y, float[4,1,3] all) <int64 n = {4}, bool go = {1}, float[1,3] zero = {0,0,0}> {
 		y, all = Loop(n, go, zero)<body = b (int64 i, bool c, float[1,3] s) => (bool c2, float[1,3] s2, float[1,3] row) {

@@ -36,6 +36,7 @@ type batchFlow struct {
 	mends     int
 	replaced  []string          // values that a mended node does not read any more
 	shared    map[string]string // values that mends made, by what they are, for others to read
+	squeezed  *squeezedBatch    // the Squeeze that was refused, as it drops the batch
 }
 
 // newBatchFlow starts an analysis of the batch in some inputs; old is the batch that the constants of the graph were made for.
@@ -125,7 +126,7 @@ func (f *batchFlow) run() error {
 		}
 	}
 	top.Node = f.nodes
-	f.dropReplaced()
+	dropReplaced(f.g.Model, f.replaced, f.report)
 	return nil
 }
 

@@ -205,15 +205,14 @@ func (c *batchCall) repeats(name string, rank, axis int, source string, sourceAx
 	return c.emit("Concat", name+"_rows_shape", valsFact(elemInt64, []int64{int64(rank)}, vals), parts, onnxpb.Int("axis", 0))
 }
 
-// dropReplaced removes the constants that mended nodes were the only ones to read.
-func (f *batchFlow) dropReplaced() {
-	if len(f.replaced) == 0 {
+// dropReplaced removes the constants of names that changed nodes were the only ones to read.
+func dropReplaced(m *onnxpb.ModelProto, names []string, r *Report) {
+	if len(names) == 0 {
 		return
 	}
-	m := f.g.Model
 	g := NewGraph(m)
 	gone := map[string]bool{}
-	for _, name := range f.replaced {
+	for _, name := range names {
 		if len(g.Consumers(name)) > 0 || g.IsOutput(name) || g.IsInput(name) {
 			continue
 		}
@@ -232,9 +231,9 @@ func (f *batchFlow) dropReplaced() {
 		return
 	}
 	top.ValueInfo = slices.DeleteFunc(top.ValueInfo, func(v *onnxpb.ValueInfoProto) bool { return gone[v.GetName()] })
-	for _, name := range f.replaced {
+	for _, name := range names {
 		if gone[name] {
-			f.report.Add("removed", "constant", name, "", "")
+			r.Add("removed", "constant", name, "", "")
 			delete(gone, name)
 		}
 	}

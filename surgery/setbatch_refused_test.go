@@ -102,6 +102,14 @@ var mixed = []struct {
 	{"Squeeze of whatever is 1", "y", "drops the batch where that is 1", func() *onnxpb.ModelProto {
 		return bm{x: nums(1, 3, 1), y: nums(3), nodes: []*onnxpb.NodeProto{op("Squeeze", "y", "x")}}.model()
 	}},
+	{"Squeeze of the batch, and a table of its own shape", "s", "drops axis 0", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 3), y: nums(1, 2, 3), inits: []*onnxpb.TensorProto{ints("zero", 0), noise("k", 2, 3)}, nodes: []*onnxpb.NodeProto{
+			op("Squeeze", "s", "x zero"), op("Add", "a", "s k"), op("Unsqueeze", "y", "a zero")}}.model()
+	}},
+	{"Squeeze of the batch, and a maximum over what is left", "s", "drops the batch", func() *onnxpb.ModelProto {
+		return bm{x: nums(1, 1), y: nums(1), inits: []*onnxpb.TensorProto{ints("zero", 0)}, nodes: []*onnxpb.NodeProto{
+			op("Squeeze", "s", "x"), op("ReduceMax", "m", "s", onnxpb.Int("keepdims", 0)), op("Unsqueeze", "y", "m zero")}}.model()
+	}},
 	{"an output without rows", "y", "lost its batch axis", func() *onnxpb.ModelProto {
 		return bm{x: nums(1, 3, 2), y: nums(3, 2), inits: []*onnxpb.TensorProto{ints("s", 3, 2)}, nodes: []*onnxpb.NodeProto{op("Reshape", "y", "x s")}}.model()
 	}},
