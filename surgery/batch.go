@@ -43,15 +43,12 @@ func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions) (*Report, 
 	}
 	edit := &Report{Edit: r.Edit}
 	var untouched *onnxpb.ModelProto
-	if !free && old == 1 && slices.ContainsFunc(m.GetGraph().GetNode(), func(n *onnxpb.NodeProto) bool { return n.GetOpType() == "Squeeze" }) {
+	if !free && old == 1 && slices.ContainsFunc(m.GetGraph().GetNode(), func(n *onnxpb.NodeProto) bool { return n.GetOpType() == "Squeeze" || n.GetOpType() == "GatherND" }) {
 		untouched = onnxpb.Clone(m)
 	}
 	flow, err := followBatch(work, in, old, free, o, edit)
-	kept := &Report{Edit: r.Edit}
-	for lost, f := err, flow; untouched != nil && lost != nil && f != nil && f.squeezed != nil && keepSqueezed(untouched, *f.squeezed, kept); {
-		again, told := onnxpb.Clone(untouched), &Report{Edit: r.Edit}
-		told.Merge(kept)
-		if f, lost = followBatch(again, in, old, false, o, told); lost == nil {
+	if err != nil && untouched != nil {
+		if f, again, told := followRewritten(untouched, in, o, flow); f != nil {
 			work, edit, flow, err = again, told, f, nil
 		}
 	}
@@ -121,6 +118,23 @@ func followBatch(m *onnxpb.ModelProto, in *batchInputsOf, old int64, free bool, 
 		flow = again
 	}
 	return flow, outputsKeepRows(m, flow)
+}
+
+// followRewritten writes otherwise, one after the other, what computes the same for one row and cannot be followed as it stands, until the batch can be followed; flow is what was
+// found of the model before. It returns nil if that does not help. The model may be left half done.
+func followRewritten(m *onnxpb.ModelProto, in *batchInputsOf, o BatchOptions, flow *batchFlow) (*batchFlow, *onnxpb.ModelProto, *Report) {
+	edit := &Report{}
+	for {
+		if !ownRows(m, edit) && (flow == nil || flow.squeezed == nil || !keepSqueezed(m, *flow.squeezed, edit)) {
+			return nil, nil, nil
+		}
+		work, told := onnxpb.Clone(m), &Report{}
+		told.Merge(edit)
+		var err error
+		if flow, err = followBatch(work, in, 1, false, o, told); err == nil {
+			return flow, work, told
+		}
+	}
 }
 
 // outputsKeepRows holds every output that depends on the rows to having one axis that holds them and nothing else.

@@ -63,6 +63,12 @@ var controlCases = []struct {
 		m = MatMul(x, w)  s = Squeeze(m)  p = Mul(s, two)  y = Reshape(p, t) }`, []string{"x"}, "axes [1]"},
 	{"a vector times a matrix", 16, `g (float[1,3] x) => (float[1,2] y) <float[3,2] w = {1,2,3,4,5,6}, float[2] b = {1,2}, int64[2] t = {-1,2}> {
 		s = Squeeze(x)  m = MatMul(s, w)  a = Add(b, m)  y = Reshape(a, t) }`, []string{"x"}, "drops the axis"},
+	{"one element of each row, by the number of the row", 16, `g (float[1,4,3] x) => (float[1,3] y) <int64[1,1] row = {0}, int64[1] one = {1}> {
+		m = ReduceMax<axes = [2], keepdims = 0>(x)  i = ArgMax<axis = 1, keepdims = 0>(m)  u = Unsqueeze(i, one)  c = Concat<axis = 1>(row, u)  y = GatherND(x, c) }`, []string{"x"}, "batch_dims 1"},
+	{"one element of each row, by numbers that are counted", 16, `g (float[1,4,3] x) => (float[1] y) <int64 zero = {0}, int64 step = {1}, int64[1] one = {1}> {
+		s = Shape(x)  n = Gather(s, zero)  r = Range(zero, n, step)  row = Unsqueeze(r, one)
+		m = ReduceMax<axes = [2], keepdims = 0>(x)  i = ArgMax<axis = 1, keepdims = 0>(m)  u = Unsqueeze(i, one)
+		e = ReduceMax<axes = [1], keepdims = 0>(x)  j = ArgMax<axis = 1, keepdims = 0>(e)  v = Unsqueeze(j, one)  c = Concat<axis = -1>(row, u, v)  y = GatherND(x, c) }`, []string{"x"}, "removed node"},
 	{"GatherElements by a constant row", 16, `g (float[1,4] x) => (float[1,2] y) <int64[1,2] at = {3,1}> { y = GatherElements<axis = 1>(x, at) }`, []string{"x"}, "at_rows"},
 	{"a loop that adds up from zeros", 16, `g (float[1,3] x) => (float[1,3] y, float[4,1,3] all) <int64 n = {4}, bool go = {1}, float[1,3] zero = {0,0,0}> {
 		y, all = Loop(n, go, zero)<body = b (int64 i, bool c, float[1,3] s) => (bool c2, float[1,3] s2, float[1,3] row) {
