@@ -5,28 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"testing"
-)
 
-// peakMemory returns the most memory that this process has had since the last call, in bytes.
-func peakMemory(t *testing.T) int {
-	t.Helper()
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	kb, err := strconv.Atoi(strings.Fields(rest)[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
-		t.Skip("the peak of memory cannot be set back here: " + err.Error())
-	}
-	return kb << 10
-}
+	"onnxtool/internal/testmemory"
+)
 
 // Neither few large tensors nor many that are barely large bring a file into memory: some pages of the map, and a kilobyte for each message with what the garbage
 // collector leaves beside it.
@@ -43,8 +26,8 @@ func TestMemoryFollowsTheGraph(t *testing.T) {
 		}
 		m = nil
 		debug.FreeOSMemory() // what making the model took is not to be mistaken for room
-		peakMemory(t)
-		base := peakMemory(t)
+		testmemory.Peak(t)
+		base := testmemory.Peak(t)
 		f := openFile(t, path)
 		if f.mapped == nil {
 			t.Fatal("the file is not mapped")
@@ -52,7 +35,7 @@ func TestMemoryFollowsTheGraph(t *testing.T) {
 		if err := Save(f.Model, filepath.Join(dir, "out.onnx"), SaveOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		if grown := peakMemory(t) - base; grown > 24<<20+(96<<20)/size<<10 {
+		if grown := testmemory.Peak(t) - base; grown > 24<<20+(96<<20)/size<<10 {
 			t.Errorf("tensors of %d bytes: 96 MB of them took %d MB of memory", size, grown>>20)
 		} else {
 			t.Logf("tensors of %d bytes: %d MB of memory more", size, grown>>20)

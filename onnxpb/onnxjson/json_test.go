@@ -348,9 +348,6 @@ func FuzzParse(f *testing.F) {
 
 // TestLargeTensor: a tensor that is decoded piece by piece reads back the same, as numbers and as bytes, in both forms.
 func TestLargeTensor(t *testing.T) {
-	if testing.Short() {
-		t.Skip("large")
-	}
 	v := make([]complex64, 600_000) // of two numbers each
 	for i := range v {
 		v[i] = complex(float32(i), -float32(i)/3)

@@ -6,31 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"testing"
 
+	"onnxtool/internal/testmemory"
 	"onnxtool/onnxpb"
 	"onnxtool/onnxpb/onnxtext"
 )
-
-// peakMemory returns the most memory that this process has had since the last call, in bytes.
-func peakMemory(t *testing.T) int {
-	t.Helper()
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	kb, err := strconv.Atoi(strings.Fields(rest)[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
-		t.Skip("the peak of memory cannot be set back here: " + err.Error())
-	}
-	return kb << 10
-}
 
 // To write a model as JSON or as text takes no more memory the more weights it has, whether they are few large ones or many.
 func TestMemoryOfWeights(t *testing.T) {
@@ -57,12 +38,12 @@ func TestMemoryOfWeights(t *testing.T) {
 			"text":    func(w io.Writer) error { _, err := onnxtext.Format(w, f.Model, onnxtext.Options{}); return err },
 		} {
 			debug.FreeOSMemory()
-			peakMemory(t)
-			base := peakMemory(t)
+			testmemory.Peak(t)
+			base := testmemory.Peak(t)
 			if err := format(io.Discard); err != nil {
 				t.Fatal(err)
 			}
-			if grown := peakMemory(t) - base; grown > 64<<20 {
+			if grown := testmemory.Peak(t) - base; grown > 64<<20 {
 				t.Errorf("%s of tensors of %d bytes: %d MB of memory more", form, size, grown>>20)
 			} else {
 				t.Logf("%s of tensors of %d bytes: %d MB of memory more", form, size, grown>>20)
@@ -90,8 +71,8 @@ func TestMemoryOfAPipe(t *testing.T) {
 	os.Stdin = from
 	defer func() { os.Stdin = old }()
 	debug.FreeOSMemory()
-	peakMemory(t)
-	base := peakMemory(t)
+	testmemory.Peak(t)
+	base := testmemory.Peak(t)
 	go func() {
 		defer to.Close()
 		f, err := os.Open(path)
@@ -105,7 +86,7 @@ func TestMemoryOfAPipe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	grown := peakMemory(t) - base
+	grown := testmemory.Peak(t) - base
 	var got bytes.Buffer
 	if _, err := Format(&got, f.Model, Options{Elide: 1}); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,2 @@
+// Package testmemory measures the memory of a test, where the kernel tells it.
+package testmemory
