@@ -14,6 +14,7 @@ const mapFrom = 1 << 20
 type mapping struct {
 	data []byte
 	file os.FileInfo // which file it is
+	open *os.File    // the file once more, whose blocks another one may share; nil where it could not be opened again
 }
 
 // mappings are those that exist now. They are few.
@@ -32,7 +33,7 @@ func openMapping(f *os.File, size int64) (*mapping, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &mapping{data, st}
+	m := &mapping{data, st, anotherOf(f)}
 	mappings.Lock()
 	mappings.list = append(mappings.list, m)
 	mappings.Unlock()
@@ -49,8 +50,11 @@ func (m *mapping) close() error {
 		}
 	}
 	mappings.Unlock()
+	if m.open != nil {
+		m.open.Close()
+	}
 	err := unmapFile(m.data)
-	m.data = nil
+	m.data, m.open = nil, nil
 	return err
 }
 

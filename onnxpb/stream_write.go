@@ -72,10 +72,23 @@ const (
 func (e encoded) writeTo(w outFile) error {
 	x := newPieceWriter(w, e.size)
 	defer x.leave()
+	s := newSharing(x, w)
+	done := int64(0) // bytes of the next pieces that are written already
 	for i, p := range e.pieces {
-		if err := x.write(p, e.pieces[i+1:]); err != nil {
-			return err
+		if done < int64(len(p)) {
+			n, err := s.write(p[done:], e.pieces[i+1:])
+			if err != nil {
+				return err
+			}
+			done += n
 		}
+		if done < int64(len(p)) {
+			if err := x.write(p[done:], e.pieces[i+1:]); err != nil {
+				return err
+			}
+			done = int64(len(p))
+		}
+		done -= int64(len(p))
 	}
 	return x.close()
 }
