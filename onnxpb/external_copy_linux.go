@@ -18,6 +18,12 @@ func cloneRange(dst *os.File, to int64, src *os.File, from, n int64) bool {
 		Src_fd: int64(src.Fd()), Src_offset: uint64(from), Src_length: uint64(n), Dest_offset: uint64(to)}) == nil
 }
 
+// gatherWrite writes two pieces one after the other, by writev, and returns how many bytes of them it wrote: as few as the system has it. Where that fails it is 0.
+func gatherWrite(f *os.File, a, b []byte) (int, error) {
+	n, err := unix.Writev(int(f.Fd()), [][]byte{a, b})
+	return max(n, 0), err
+}
+
 // anotherOf opens an open file once more: nil where the process may open no more.
 func anotherOf(f *os.File) *os.File {
 	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)

@@ -24,19 +24,14 @@ type sharing struct {
 }
 
 // newSharing is for a file that is written from its beginning.
-func newSharing(x *pieceWriter, w outFile) sharing {
-	f, ok := w.(*os.File)
-	if !ok {
+func newSharing(x *pieceWriter) sharing {
+	if x.file == nil {
 		return sharing{}
 	}
-	st, err := f.Stat()
-	if err != nil || !st.Mode().IsRegular() {
+	if at, err := x.file.Seek(0, io.SeekCurrent); err != nil || at != 0 {
 		return sharing{}
 	}
-	if at, err := f.Seek(0, io.SeekCurrent); err != nil || at != 0 {
-		return sharing{}
-	}
-	return sharing{x, f}
+	return sharing{x, x.file}
 }
 
 // write writes what comes next as blocks of the file that it lies in: from a large payload of a map on as far as the bytes stay the same as there. That is

@@ -72,7 +72,7 @@ const (
 func (e encoded) writeTo(w outFile) error {
 	x := newPieceWriter(w, e.size)
 	defer x.leave()
-	s := newSharing(x, w)
+	s := newSharing(x)
 	done := int64(0) // bytes of the next pieces that are written already
 	for i, p := range e.pieces {
 		if done < int64(len(p)) {
@@ -97,9 +97,10 @@ func (e encoded) writeTo(w outFile) error {
 // the file, which is the fastest way that there is (copy_file_range takes half as long again where the bytes move by less than a page). But where an edit moves
 // them towards the end by a few bytes the kernel takes twice as long for them, by either way: then they go through the buffer, too.
 type pieceWriter struct {
-	w   outFile
-	at  int64 // where in the file the next byte comes
-	buf []byte
+	w    outFile
+	file *os.File // w, where it is a regular file
+	at   int64    // where in the file the next byte comes
+	buf  []byte
 
 	mapSpan            // the window that is being read
 	coming  mapSpan    // the one behind it, on its way
@@ -108,7 +109,13 @@ type pieceWriter struct {
 
 // newPieceWriter makes the writer of so many bytes.
 func newPieceWriter(w outFile, size int64) *pieceWriter {
-	return &pieceWriter{w: w, buf: make([]byte, 0, min(max(size, 4<<10), writeBuffer))} // Go puts what is so large at the beginning of a page
+	x := &pieceWriter{w: w, buf: make([]byte, 0, min(max(size, 4<<10), writeBuffer))} // Go puts what is so large at the beginning of a page
+	if f, ok := w.(*os.File); ok {
+		if st, err := f.Stat(); err == nil && st.Mode().IsRegular() {
+			x.file = f
+		}
+	}
+	return x
 }
 
 // close writes what is left. The writer may be used on afterwards.
@@ -173,11 +180,8 @@ func (x *pieceWriter) write(p []byte, after [][]byte) error {
 	return nil
 }
 
-// direct writes a piece from the map.
+// direct writes a piece from the map, and what stands in the buffer before it.
 func (x *pieceWriter) direct(m *mapping, at int64, p []byte, after [][]byte) error {
-	if err := x.flush(); err != nil {
-		return err
-	}
 	for len(p) > 0 {
 		if !x.holds(m, at) {
 			if err := x.enter(m, at, at+int64(len(p)), after); err != nil {
@@ -185,7 +189,7 @@ func (x *pieceWriter) direct(m *mapping, at int64, p []byte, after [][]byte) err
 			}
 		}
 		n := min(len(p), int(x.to-at))
-		if _, err := x.w.Write(p[:n]); err != nil {
+		if err := x.writeBoth(p[:n]); err != nil {
 			if errors.Is(err, syscall.EFAULT) {
 				err = errCutShort
 			}
@@ -194,6 +198,27 @@ func (x *pieceWriter) direct(m *mapping, at int64, p []byte, after [][]byte) err
 		p, at, x.at = p[n:], at+int64(n), x.at+int64(n)
 	}
 	return nil
+}
+
+// writeTwo is gatherWrite; tests put their own in its place.
+var writeTwo = gatherWrite
+
+// writeBoth writes the buffer and bytes of a map behind it, in one go where the system can.
+func (x *pieceWriter) writeBoth(p []byte) error {
+	if x.file != nil && len(x.buf) > 0 {
+		n, err := writeTwo(x.file, x.buf, p)
+		if err == nil && n >= len(x.buf) {
+			x.buf, p = x.buf[:0], p[n-len(x.buf):]
+		} else {
+			// What comes next is written one by one, which tells the error, too.
+			x.buf = x.buf[:copy(x.buf, x.buf[n:])]
+		}
+	}
+	if err := x.flush(); err != nil || len(p) == 0 {
+		return err
+	}
+	_, err := x.w.Write(p)
+	return err
 }
 
 // enter brings in the next window of a map: from an offset to the end of the piece that is there, and of those behind it that lie near enough. What comes behind the
