@@ -43,7 +43,9 @@ func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions) (*Report, 
 	}
 	edit := &Report{Edit: r.Edit}
 	var untouched *onnxpb.ModelProto
-	if !free && old == 1 && slices.ContainsFunc(m.GetGraph().GetNode(), func(n *onnxpb.NodeProto) bool { return n.GetOpType() == "Squeeze" || n.GetOpType() == "GatherND" }) {
+	if !free && old == 1 && slices.ContainsFunc(m.GetGraph().GetNode(), func(n *onnxpb.NodeProto) bool {
+		return n.GetOpType() == "Squeeze" || n.GetOpType() == "GatherND" || n.GetOpType() == "ScatterND"
+	}) {
 		untouched = onnxpb.Clone(m)
 	}
 	flow, err := followBatch(work, in, old, free, o, edit)
@@ -80,7 +82,7 @@ func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions) (*Report, 
 	case !free:
 		return nil, err
 	case done:
-		r.Note("the batch is %s already", batch)
+		r.Note("the batch is %s already; it was not followed through the graph: %v", batch, err)
 		return r, nil
 	}
 	// The batch was free before. That it cannot be followed says nothing against it: only the names change.
@@ -124,12 +126,20 @@ func followBatch(m *onnxpb.ModelProto, in *batchInputsOf, old int64, free bool, 
 // found of the model before. It returns nil if that does not help. The model may be left half done.
 func followRewritten(m *onnxpb.ModelProto, in *batchInputsOf, o BatchOptions, flow *batchFlow) (*batchFlow, *onnxpb.ModelProto, *Report) {
 	edit := &Report{}
+	var squeezes []squeezedBatch
 	for {
-		if !ownRows(m, edit) && (flow == nil || flow.squeezed == nil || !keepSqueezed(m, *flow.squeezed, edit)) {
-			return nil, nil, nil
+		if !ownRows(m, flow, edit) {
+			if flow == nil || flow.squeezed == nil || slices.Contains(squeezes, *flow.squeezed) {
+				return nil, nil, nil
+			}
+			squeezes = append(squeezes, *flow.squeezed)
 		}
 		work, told := onnxpb.Clone(m), &Report{}
 		told.Merge(edit)
+		// All at once, as what one of them leaves may meet what another one does.
+		if len(squeezes) > 0 && !keepSqueezed(work, squeezes, told) {
+			return nil, nil, nil
+		}
 		var err error
 		if flow, err = followBatch(work, in, 1, false, o, told); err == nil {
 			return flow, work, told

@@ -87,6 +87,9 @@ func (c *batchCall) softmax() ([]*batchFact, error) {
 	if axis < 0 || axis > int64(x.rank()) {
 		return nil, c.refuse("its axis does not fit %s", formatExtents(x.dims))
 	}
+	if axis == 0 && x.rank() > 1 && c.behindOne(x) {
+		axis = 1
+	}
 	if int64(x.axis) >= axis {
 		return nil, c.mixes("before version 13 it works over all axes from %d on, that of the batch (axis %d of %s) too", axis, x.axis, formatExtents(x.dims))
 	}

@@ -192,6 +192,13 @@ func (f *batchFlow) step(n *onnxpb.NodeProto) (replaced bool, err error) {
 	if random && moves {
 		return false, c.refuse("it reads what is drawn at random, which is another for every row and run")
 	}
+	if moves {
+		for i, x := range c.in {
+			if x != nil && !x.ranked {
+				c.in[i] = f.ranked(n.Input[i], x)
+			}
+		}
+	}
 	outs, err := c.outputs(moves)
 	if err != nil || c.replaced {
 		return c.replaced, err
@@ -225,6 +232,24 @@ func (f *batchFlow) step(n *onnxpb.NodeProto) (replaced bool, err error) {
 	return false, nil
 }
 
+// ranked adds what was inferred of a value of which nothing else is known; it does not depend on the batch.
+func (f *batchFlow) ranked(name string, x *batchFact) *batchFact {
+	v := f.inferred().Value(name)
+	if v == nil || v.Kind != shape.Tensor || !v.Ranked || x.rows() || x.sized() {
+		return x
+	}
+	y := *x
+	y.ranked, y.dims = true, make([]extent, len(v.Dims))
+	for k, d := range v.Dims {
+		if n, ok := d.Const(); ok {
+			y.dims[k] = extentOf(n)
+		} else {
+			y.dims[k] = f.unknown()
+		}
+	}
+	return &y
+}
+
 // isRandom tells whether a node draws at random.
 func isRandom(n *onnxpb.NodeProto) bool {
 	switch n.GetOpType() {
@@ -252,6 +277,8 @@ func (c *batchCall) outputs(moves bool) ([]*batchFact, error) {
 	case "":
 	case "com.microsoft":
 		rule, known = microsoftBatchRules[c.n.GetOpType()]
+	case "ai.onnx.ml":
+		rule, known = mlBatchRules[c.n.GetOpType()]
 	default:
 		known = false
 	}

@@ -3,69 +3,153 @@ package surgery
 import (
 	"slices"
 
+	"onnxtool/internal/expr"
 	"onnxtool/onnxpb"
 	"onnxtool/shape"
 )
 
-// ownRows rewrites each GatherND that picks, by a first index that counts the rows, from a tensor of one row: x[arange(1), i]. An index into one row can only be that of the row, so
-// this is GatherND with batch_dims = 1 by the other indices, and then each row picks from itself whatever their number. It returns false where there is none.
-func ownRows(m *onnxpb.ModelProto, r *Report) bool {
+// ownRows rewrites GatherND and ScatterND where the first number of each index is that of the one row, in a tensor of one row: x[arange(1), i], or x[..., i] = u as exporters write it. An
+// index into one row can only be that of the row, so the other numbers say it all, and each row can pick from itself, or be written to, whatever their number. Nodes of which is known that
+// they do not meet the batch are left alone. It returns false where there is none.
+func ownRows(m *onnxpb.ModelProto, flow *batchFlow, r *Report) bool {
 	g := m.GetGraph()
-	if m.OpsetVersion("") < 12 {
-		return false
-	}
-	shapes := shape.Infer(m, shape.Options{})
-	one := func(v *shape.Value, axis int) bool {
-		if v == nil || !v.Ranked || axis < 0 || axis >= len(v.Dims) {
-			return false
-		}
-		n, ok := v.Dims[axis].Const()
-		return ok && n == 1
-	}
-	var unread []string
-	names := NewNames(m)
-	index := NewGraph(m)
-	added := map[*onnxpb.NodeProto]*onnxpb.NodeProto{}
+	o := &rowNumbers{names: NewNames(m), shapes: shape.Infer(m, shape.Options{}), index: NewGraph(m), opset: m.OpsetVersion(""), report: r}
+	nodes := make([]*onnxpb.NodeProto, 0, len(g.GetNode()))
 	for _, n := range g.GetNode() {
-		if n.GetOpType() != "GatherND" || n.GetDomain() != "" || n.AttrInt("batch_dims", 0) != 0 || len(n.GetInput()) != 2 {
-			continue
+		if known := flow != nil && len(n.GetInput()) > 0 && flow.facts[n.Input[0]] != nil && !flow.facts[n.Input[0]].rows(); !known && onnxpb.NormalDomain(n.GetDomain()) == "" {
+			switch n.GetOpType() {
+			case "GatherND":
+				if o.opset >= 12 { // which has batch_dims
+					o.gather(n)
+				}
+			case "ScatterND":
+				o.scatter(n)
+			}
 		}
-		by := shapes.Value(n.Input[1])
-		c := index.Producer(n.Input[1])
-		if !one(shapes.Value(n.Input[0]), 0) || !one(by, 0) || len(by.Dims) < 2 || c == nil || c.GetOpType() != "Concat" || len(c.GetInput()) < 2 {
-			continue
-		}
-		last := len(by.Dims) - 1
-		if k, ok := by.Dims[last].Const(); !ok || k < 2 {
-			continue
-		}
-		if axis, ok := normAxis(c.AttrInt("axis", 0), len(by.Dims)); !ok || axis != last || !one(shapes.Value(c.Input[0]), last) {
-			continue
-		}
-		others := c.Input[1]
-		if len(c.Input) > 2 {
-			others = names.Value(n.Input[1] + "_others")
-			added[n] = onnxpb.Node("Concat", names.Node(others), slices.Clone(c.Input[1:]), []string{others}, onnxpb.Int("axis", int64(last)))
-		}
-		unread = append(unread, n.Input[1])
-		n.Input = []string{n.Input[0], others}
-		n.Attribute = slices.DeleteFunc(n.Attribute, func(a *onnxpb.AttributeProto) bool { return a.GetName() == "batch_dims" })
-		n.Attribute = append(n.Attribute, onnxpb.Int("batch_dims", 1))
-		r.Add("changed", "node", n.Label(), "picks from one row by its number", "batch_dims 1")
+		nodes = append(append(nodes, o.before...), n)
+		o.before = nil
 	}
-	if len(unread) == 0 {
+	if !o.found {
 		return false
-	}
-	var nodes []*onnxpb.NodeProto
-	for _, n := range g.Node {
-		if x := added[n]; x != nil {
-			nodes = append(nodes, x)
-		}
-		nodes = append(nodes, n)
 	}
 	g.Node = nodes
-	dropChains(m, unread, r)
+	dropChains(m, o.unread, r)
 	return true
+}
+
+// rowNumbers takes the number of the one row out of indices.
+type rowNumbers struct {
+	names  *Names
+	shapes *shape.Result
+	index  *Graph
+	opset  int64
+	before []*onnxpb.NodeProto // of the node that is looked at
+	unread []string
+	found  bool
+	report *Report
+}
+
+// ranked returns the shape of a tensor, where its rank is known.
+func (o *rowNumbers) ranked(name string) ([]expr.Expr, bool) {
+	v := o.shapes.Value(name)
+	if v == nil || v.Kind != shape.Tensor || !v.Ranked {
+		return nil, false
+	}
+	return v.Dims, true
+}
+
+// indexed tells how many numbers an index of a node has, two at least, whose data has an axis 0 of 1.
+func (o *rowNumbers) indexed(n *onnxpb.NodeProto) (data, by []expr.Expr, depth int, ok bool) {
+	data, ok1 := o.ranked(n.Input[0])
+	by, ok2 := o.ranked(n.Input[1])
+	if !ok1 || !ok2 || len(by) == 0 || len(data) == 0 || !isOne(data[0]) {
+		return nil, nil, 0, false
+	}
+	k, known := by[len(by)-1].Const()
+	return data, by, int(k), known && k >= 2 && k <= int64(len(data))
+}
+
+func (o *rowNumbers) insert(op, name string, inputs []string, attrs ...*onnxpb.AttributeProto) string {
+	name = o.names.Value(name)
+	o.before = append(o.before, onnxpb.Node(op, o.names.Node(name), inputs, []string{name}, attrs...))
+	return name
+}
+
+func (o *rowNumbers) numbers(name string, v ...int64) string {
+	return o.insert("Constant", name, nil, onnxpb.TensorAttr("value", onnxpb.TensorOf("", []int64{int64(len(v))}, v)))
+}
+
+// others makes indices without the number of the row.
+func (o *rowNumbers) others(by string, depth int) string {
+	last := len(o.shapes.Value(by).Dims) - 1
+	name := by + "_others"
+	if c := o.index.Producer(by); c != nil && c.GetOpType() == "Concat" && len(c.GetInput()) > 1 {
+		v := o.shapes.Value(c.Input[0])
+		if axis, ok := normAxis(c.AttrInt("axis", 0), last+1); ok && axis == last && v != nil && v.Ranked && len(v.Dims) == last+1 && isOne(v.Dims[last]) {
+			if len(c.Input) == 2 {
+				return c.Input[1]
+			}
+			return o.insert("Concat", name, slices.Clone(c.Input[1:]), onnxpb.Int("axis", int64(last)))
+		}
+	}
+	return o.insert("Slice", name, []string{by, o.numbers(name+"_from", 1), o.numbers(name+"_to", int64(depth)), o.numbers(name+"_axis", int64(last))})
+}
+
+// gather is GatherND, which has batch_dims for it.
+func (o *rowNumbers) gather(n *onnxpb.NodeProto) {
+	if n.AttrInt("batch_dims", 0) != 0 || len(n.GetInput()) != 2 {
+		return
+	}
+	_, by, depth, ok := o.indexed(n)
+	if !ok || len(by) < 2 || !isOne(by[0]) {
+		return
+	}
+	o.found, o.unread = true, append(o.unread, n.Input[1])
+	n.Input = []string{n.Input[0], o.others(n.Input[1], depth)}
+	setAttr(n, onnxpb.Int("batch_dims", 1))
+	o.report.Add("changed", "node", n.Label(), "picks from one row by its number", "batch_dims 1")
+}
+
+// scatter is ScatterND, which has none: the rows go behind the axes that are written to, where they are taken whole. What is written has them in front, or is the same for all.
+func (o *rowNumbers) scatter(n *onnxpb.NodeProto) {
+	if len(n.GetInput()) != 3 {
+		return
+	}
+	data, by, depth, ok := o.indexed(n)
+	updates, known := o.ranked(n.Input[2])
+	if !ok || !known || len(updates) != len(by)-1+len(data)-depth {
+		return
+	}
+	out := n.Output[0]
+	axes := func(op, name, x string, axis int) string {
+		if o.opset < 13 {
+			return o.insert(op, name, []string{x}, onnxpb.Ints("axes", int64(axis)))
+		}
+		return o.insert(op, name, []string{x, o.numbers(name+"_axes", int64(axis))})
+	}
+	rowsLast := func(x, name string, rank int) string {
+		perm := make([]int64, rank)
+		for i := range rank {
+			perm[i] = int64((i + 1) % rank)
+		}
+		return o.insert("Transpose", name, []string{x}, onnxpb.Ints("perm", perm...))
+	}
+	o.found, o.unread = true, append(o.unread, n.Input[1])
+	x := rowsLast(n.Input[0], out+"_data", len(data))
+	indices, written := o.others(n.Input[1], depth), n.Input[2]
+	if len(by) > 1 && isOne(by[0]) && isOne(updates[0]) {
+		indices, written = axes("Squeeze", out+"_indices", indices, 0), rowsLast(written, out+"_updates", len(updates))
+	} else {
+		written = axes("Unsqueeze", out+"_updates", written, len(updates))
+	}
+	label, op := n.Label(), "Transpose"
+	scattered := o.insert("ScatterND", out+"_written", []string{x, indices, written}, n.Attribute...)
+	perm := []int64{int64(len(data) - 1)}
+	for i := range len(data) - 1 {
+		perm = append(perm, int64(i))
+	}
+	n.OpType, n.Input, n.Attribute = &op, []string{scattered}, []*onnxpb.AttributeProto{onnxpb.Ints("perm", perm...)}
+	o.report.Add("changed", "node", label, "writes to one row by its number", "writes beside the axis of the batch")
 }
 
 // dropChains removes the nodes and constants that were there only for values that nothing reads any more.

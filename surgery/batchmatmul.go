@@ -1,6 +1,9 @@
 package surgery
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // matMul is MatMul: rows may lie in the axes in front of the last two of either side, in the rows of the left or in the columns of the right
 // matrix; not in what is summed over.
@@ -156,14 +159,38 @@ func (c *batchCall) gemm() ([]*batchFact, error) {
 	return one(rowsFact(out, axis, outer))
 }
 
+// unfold writes letters of their own for the axes that an ellipsis stands for, which are aligned at the end.
+func unfold(term string, axes int) string {
+	var b strings.Builder
+	for k := max(axes, 0); k > 0; k-- {
+		b.WriteByte(0x7f + byte(min(k, 0x7f)))
+	}
+	return strings.Replace(term, "...", b.String(), 1)
+}
+
 // einsum is Einsum of an equation that names all axes and the output: the letter of the batch must be the same everywhere, and be kept.
 func (c *batchCall) einsum() ([]*batchFact, error) {
 	equation := strings.ReplaceAll(string(c.n.Attr("equation").GetS()), " ", "")
 	left, right, explicit := strings.Cut(equation, "->")
 	terms := strings.Split(left, ",")
-	if !explicit || strings.Contains(equation, ".") || len(terms) != len(c.in) {
+	if !explicit || len(terms) != len(c.in) {
 		return nil, c.refuse("its equation %q is not followed", equation)
 	}
+	most := 0
+	for i, term := range terms {
+		x, err := c.data(i)
+		if err != nil {
+			return nil, err
+		}
+		if strings.Contains(term, "...") {
+			many := x.rank() - len(term) + len("...")
+			if terms[i] = unfold(term, many); many < 0 {
+				return nil, c.refuse("its equation %q does not fit %s", equation, formatExtents(x.dims))
+			}
+			most = max(most, many)
+		}
+	}
+	right = unfold(right, most)
 	size := map[byte]extent{}
 	var batch byte
 	var holder *batchFact
@@ -220,4 +247,34 @@ func (c *batchCall) einsum() ([]*batchFact, error) {
 		return nil, c.mixes("it sums over the batch (%s)", equation)
 	}
 	return one(rowsFact(dims, axis, holder.outer))
+}
+
+// fusedMatMul is MatMul with its matrices transposed before.
+func (c *batchCall) fusedMatMul() ([]*batchFact, error) {
+	if c.n.AttrInt("transBatchA", 0) != 0 || c.n.AttrInt("transBatchB", 0) != 0 {
+		return nil, c.refuse("it moves the first axis between the last two, which is not followed")
+	}
+	whole := slices.Clone(c.in)
+	defer func() { copy(c.in, whole) }()
+	for i, attr := range []string{"transA", "transB"} {
+		x, err := c.data(i)
+		if err != nil {
+			return nil, err
+		}
+		if c.n.AttrInt(attr, 0) == 0 || x.rank() < 2 {
+			continue
+		}
+		y := *x
+		a, b := x.rank()-2, x.rank()-1
+		y.dims = slices.Clone(x.dims)
+		y.dims[a], y.dims[b] = y.dims[b], y.dims[a]
+		switch x.axis {
+		case a:
+			y.axis = b
+		case b:
+			y.axis = a
+		}
+		c.in[i] = &y
+	}
+	return c.product(0, 1)
 }

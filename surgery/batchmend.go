@@ -152,10 +152,8 @@ func (c *batchCall) grow(input, axis, holder int) error {
 		return c.refuse("%q, of shape %s, stands where the batch is (axis %d) and does not grow with it", name, formatExtents(x.dims), axis)
 	case !h.outer.is(1):
 		return c.refuse("%q, of shape %s, stands beside rows that lie in blocks (%s)", name, formatExtents(x.dims), formatExtents(h.dims))
-	case c.f.opset < 8:
-		return &onnxpb.Error{Kind: onnxpb.Refused, Node: c.n.Label(), Tensor: name, Msg: "must be repeated for every row, for which opset 7 has no operator", Hint: "convert the model to a newer opset"}
 	}
-	if h.plain() {
+	if h.plain() && c.f.opset >= 8 {
 		return c.repeat(input, axis, "Expand", c.n.Input[holder], h.axis)
 	}
 	return c.growBySource(input, axis)

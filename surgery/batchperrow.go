@@ -1,6 +1,8 @@
 package surgery
 
 import (
+	"sync"
+
 	"onnxtool/onnxpb"
 	"onnxtool/shape"
 )
@@ -24,11 +26,14 @@ func (c *batchCall) perRow(inputs []int) ([]*batchFact, error) {
 		if !x.rows() {
 			continue
 		}
-		if x.axis != 0 || !x.plain() {
+		if x.axis != 0 {
 			return nil, c.mixes("the batch lies in axis %d of its input %q (%s), of which it takes axis 0 for the batch", x.axis, c.n.Input[i], formatExtents(x.dims))
 		}
 		if holder < 0 {
 			holder = i
+		}
+		if h := c.in[holder]; x.dims[0] != h.dims[0] || x.outer != h.outer {
+			return nil, c.refuse("its inputs %q (%s) and %q (%s) do not grow together", c.n.Input[holder], formatExtents(h.dims), c.n.Input[i], formatExtents(x.dims))
 		}
 	}
 	if holder < 0 {
@@ -44,16 +49,21 @@ func (c *batchCall) perRow(inputs []int) ([]*batchFact, error) {
 			}
 		}
 	}
+	h := c.in[holder]
 	outs := make([]*batchFact, len(c.n.GetOutput()))
+	alone := sync.OnceValue(c.inferAlone)
 	for i, name := range c.n.GetOutput() {
 		if name == "" {
 			continue
 		}
 		v := c.f.inferred().Value(name)
+		if v == nil || v.Kind != shape.Tensor || !v.Ranked { // in a subgraph, or among nodes that were put there
+			v = alone().Value(name)
+		}
 		if v == nil || v.Kind != shape.Tensor || !v.Ranked || len(v.Dims) == 0 {
 			return nil, c.refuse("the rank of its output %q is not known", name)
 		}
-		if n, ok := v.Dims[0].Const(); ok && n != c.f.old && !c.f.free {
+		if n, ok := v.Dims[0].Const(); ok && extentOf(n) != h.dims[0].at(c.f.old) && !c.f.free {
 			return nil, c.refuse("axis 0 of its output %q is %d, not the batch", name, n)
 		}
 		dims := make([]extent, len(v.Dims))
@@ -63,15 +73,55 @@ func (c *batchCall) perRow(inputs []int) ([]*batchFact, error) {
 				dims[k] = extentOf(n)
 			}
 		}
-		dims[0] = batchExtent
-		outs[i] = rowsFact(dims, 0, extentOf(1))
+		dims[0] = h.dims[0]
+		outs[i] = rowsFact(dims, 0, h.outer)
 	}
 	return outs, nil
+}
+
+// inferAlone infers the shapes of the outputs of this node by what is known of its inputs.
+func (c *batchCall) inferAlone() *shape.Result {
+	top := c.f.g.Model
+	g := &onnxpb.GraphProto{Node: []*onnxpb.NodeProto{c.n}}
+	seen := map[string]bool{"": true}
+	for i, name := range c.n.GetInput() {
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		x := c.in[i]
+		if t := c.f.g.Initializer(name); t != nil {
+			g.Initializer = append(g.Initializer, t)
+			continue
+		}
+		if v, ok := x.numbers(); ok && x.elem == elemInt64 {
+			if dims, ok := x.numDims(); ok {
+				g.Initializer = append(g.Initializer, onnxpb.TensorOf(name, dims, v))
+				continue
+			}
+		}
+		elem := x.elem
+		if elem == onnxpb.TensorProto_UNDEFINED {
+			elem = onnxpb.TensorProto_FLOAT
+		}
+		var dims []onnxpb.Dim
+		if x.ranked {
+			dims = make([]onnxpb.Dim, x.rank())
+			for k, d := range x.dims {
+				if n, ok := d.at(c.f.old).num(); ok && !(c.f.free && d.onBatch()) {
+					dims[k] = onnxpb.Number(n)
+				}
+			}
+		}
+		g.Input = append(g.Input, onnxpb.TensorValue(name, elem, dims))
+	}
+	return shape.Infer(&onnxpb.ModelProto{IrVersion: top.IrVersion, OpsetImport: top.OpsetImport, Graph: g}, shape.Options{})
 }
 
 // rotary is RotaryEmbedding, of ONNX and of ONNX Runtime: which of the inputs beside the first have a batch is told by their ranks.
 func (c *batchCall) rotary() ([]*batchFact, error) {
 	inputs := []int{0}
+	microsoft := onnxpb.NormalDomain(c.n.GetDomain()) != "" // where the positions come first, and tables have two axes
 	for i := 1; i < len(c.in); i++ {
 		x := c.in[i]
 		if x == nil {
@@ -81,7 +131,7 @@ func (c *batchCall) rotary() ([]*batchFact, error) {
 			return nil, c.refuse("the rank of its input %q is not known", c.n.Input[i])
 		}
 		// Positions [N,S], and tables [N,S,D] where there are no positions; an offset [1] and tables [S,D] are for all rows.
-		if positions := x.elem == onnxpb.TensorProto_INT64 || i == 3 || i == 1 && onnxpb.NormalDomain(c.n.GetDomain()) != ""; positions && x.rank() == 2 || !positions && x.rank() == 3 {
+		if positions := i == 1 && microsoft || i == 3 && !microsoft; positions && x.rank() == 2 || !positions && x.rank() == 3 {
 			inputs = append(inputs, i)
 		} else if x.rows() {
 			return nil, c.refuse("its input %q depends on what the rows hold, so one row's result would hang on the others", c.n.Input[i])
@@ -119,24 +169,34 @@ func (c *batchCall) scatterElements() ([]*batchFact, error) {
 	if _, err := c.axisBeside(x, 0, "puts elements along"); err != nil {
 		return nil, err
 	}
-	rows := 0
+	holder := -1
 	for i := range 3 {
 		y, err := c.data(i)
 		if err != nil {
 			return nil, err
 		}
-		if !y.rows() {
-			continue
-		}
-		rows++
-		if !x.rows() || y.axis != x.axis || y.dims[y.axis] != x.dims[x.axis] || y.outer != x.outer {
-			return nil, c.refuse("its data (%s) and its input %q (%s) do not grow together", formatExtents(x.dims), c.n.Input[i], formatExtents(y.dims))
+		if y.rows() && holder < 0 {
+			holder = i
 		}
 	}
-	if rows != 0 && rows != 3 {
-		return nil, c.refuse("only some of its data, indices and updates grow with the batch")
+	if holder < 0 {
+		return one(like(x))
 	}
-	return one(like(x))
+	h := c.in[holder]
+	for i := range 3 {
+		if y := c.in[i]; !y.rows() {
+			if err := c.grow(i, h.axis, holder); err != nil {
+				return nil, err
+			}
+		}
+		if y := c.in[i]; y.axis != h.axis || y.dims[y.axis] != h.dims[h.axis] || y.outer != h.outer {
+			return nil, c.refuse("its inputs %q (%s) and %q (%s) do not grow together", c.n.Input[holder], formatExtents(h.dims), c.n.Input[i], formatExtents(y.dims))
+		}
+	}
+	if _, err := c.axisBeside(c.in[0], 0, "puts elements along"); err != nil {
+		return nil, err
+	}
+	return one(like(c.in[0]))
 }
 
 // reverseSequence is ReverseSequence, whose own batch axis has to be the batch.
@@ -147,7 +207,7 @@ func (c *batchCall) reverseSequence() ([]*batchFact, error) {
 	}
 	axis := int(c.n.AttrInt("batch_axis", 1))
 	if x.rows() {
-		if x.axis != axis || !x.plain() {
+		if x.axis != axis {
 			return nil, c.mixes("the batch lies in axis %d of %s, and it takes axis %d for the batch", x.axis, formatExtents(x.dims), axis)
 		}
 		lengths, err := c.data(1)
@@ -158,6 +218,10 @@ func (c *batchCall) reverseSequence() ([]*batchFact, error) {
 			if err := c.grow(1, 0, 0); err != nil {
 				return nil, err
 			}
+			lengths = c.in[1]
+		}
+		if lengths.dims[0] != x.dims[axis] || lengths.outer != x.outer {
+			return nil, c.refuse("its lengths (%s) and its data (%s) do not grow together", formatExtents(lengths.dims), formatExtents(x.dims))
 		}
 	} else if c.input(1).rows() {
 		return nil, c.refuse("its lengths grow with the batch and its data does not")

@@ -1,6 +1,10 @@
 package surgery
 
-import "onnxtool/onnxpb"
+import (
+	"fmt"
+
+	"onnxtool/onnxpb"
+)
 
 // before is how many blocks lie in front of the rows, counted over all axes up to that of the batch.
 func (x *batchFact) before() extent { return product(x.dims[:x.axis]).mul(x.outer) }
@@ -219,6 +223,17 @@ func (c *batchCall) mendReshape(x, target *batchFact, dims []extent, axis int, a
 		entry = 0
 	}
 	vals := append([]extent{}, target.vals...)
+	if s, number := share.num(); number && entry == -1 && target.elem == elemInt64 {
+		for i := range vals {
+			if _, known := dims[i].num(); i != axis && vals[i].is(-1) && !known {
+				// It is needed for a length that is not known: what the rows take is computed.
+				vals[axis] = out[axis]
+				c.changed("shape", target.vals, vals)
+				c.readInstead(1, c.splice(c.n.Input[1], target, axis, c.rowsTimes(s)))
+				return one(y)
+			}
+		}
+	}
 	for i := range vals {
 		if i != axis && vals[i].is(-1) && entry == -1 {
 			vals[i] = dims[i]
@@ -229,6 +244,33 @@ func (c *batchCall) mendReshape(x, target *batchFact, dims []extent, axis int, a
 		return nil, err
 	}
 	return one(y)
+}
+
+// rowsTimes makes a list of one element: how many rows the model is given, times a number.
+func (c *batchCall) rowsTimes(share int64) string {
+	rows := c.length(c.f.source, c.f.sourceAxis)
+	if share == 1 {
+		return rows
+	}
+	key := fmt.Sprintf("rows times %d", share)
+	if name := c.f.shared[key]; name != "" {
+		return name
+	}
+	by := c.f.constant(rows+"_times", elemInt64, []int64{share})
+	name := c.emit("Mul", rows+"_product", valsFact(elemInt64, []int64{1}, []extent{batchExtent.mul(extentOf(share))}), []string{rows, by})
+	c.f.shared[key] = name
+	return name
+}
+
+// behindOne has an operator that takes all axes together begin behind the batch, and not before it: where that was one row there is no difference.
+func (c *batchCall) behindOne(x *batchFact) bool {
+	if x.axis != 0 || !x.plain() || c.f.old != 1 || c.f.free {
+		return false
+	}
+	c.f.mends++
+	c.f.report.Add("changed", "node", c.n.Label(), "axis 0", "axis 1")
+	setAttr(c.n, onnxpb.Int("axis", 1))
+	return true
 }
 
 // flatten is Flatten.
@@ -247,6 +289,9 @@ func (c *batchCall) flatten() ([]*batchFact, error) {
 	dims := []extent{product(x.dims[:cut]), product(x.dims[cut:])}
 	if !x.rows() {
 		return one(freeFact(dims))
+	}
+	if cut == 0 && c.behindOne(x) {
+		cut, dims = 1, []extent{x.dims[0], product(x.dims[1:])}
 	}
 	axis := 0
 	if int64(x.axis) >= cut {

@@ -1,5 +1,7 @@
 package surgery
 
+import "slices"
+
 // batchRules says of the operators of the default domain what they do to the batch. What is not here is refused where the batch enters it.
 var batchRules map[string]batchRule
 
@@ -37,6 +39,7 @@ func init() {
 	add((*batchCall).gather, at(0, 1), 0, "Gather")
 	add((*batchCall).gatherElements, at(0, 1), 0, "GatherElements")
 	add((*batchCall).gatherND, at(0, 1), 0, "GatherND")
+	add((*batchCall).scatterND, at(0, 2), 0, "ScatterND")
 	add((*batchCall).transpose, at(0), 0, "Transpose")
 	add((*batchCall).squeeze, at(0), 0, "Squeeze")
 	add((*batchCall).unsqueeze, at(0), 0, "Unsqueeze")
@@ -82,14 +85,29 @@ func init() {
 		microsoftBatchRules[op] = batchRule{(*batchCall).layerNorm, at(0), 0}
 		batchRules[op] = microsoftBatchRules[op]
 	}
+	for _, op := range []string{"FusedMatMul", "TransposeMatMul"} {
+		microsoftBatchRules[op] = batchRule{(*batchCall).fusedMatMul, at(0, 1), 0}
+	}
+	microsoftBatchRules["FusedGemm"] = batchRules["Gemm"]
+	for _, op := range []string{"DynamicQuantizeMatMul", "DynamicQuantizeLSTM"} {
+		microsoftBatchRules[op] = batchRules["DynamicQuantizeLinear"]
+	}
+	mlBatchRules = map[string]batchRule{}
+	for _, op := range []string{"Binarizer", "LabelEncoder"} {
+		mlBatchRules[op] = batchRules["Abs"]
+	}
+	addPerRow(mlBatchRules, map[string][]int{
+		"FeatureVectorizer": {0}, "Imputer": {0}, "LinearClassifier": {0}, "LinearRegressor": {0}, "Normalizer": {0}, "SVMClassifier": {0}, "SVMRegressor": {0}, "Scaler": {0},
+		"TreeEnsemble": {0}, "TreeEnsembleClassifier": {0}, "TreeEnsembleRegressor": {0},
+	})
 	addPerRow(microsoftBatchRules, map[string][]int{
-		"FusedConv": {0, 3}, "MatMulNBits": {0}, "SkipLayerNormalization": {0, 1}, "SkipSimplifiedLayerNormalization": {0, 1}, "EmbedLayerNormalization": {0, 1, 7},
+		"Attention": {0, 3}, "FusedConv": {0, 3}, "MatMulNBits": {0}, "SkipLayerNormalization": {0, 1}, "SkipSimplifiedLayerNormalization": {0, 1}, "EmbedLayerNormalization": {0, 1, 7},
 		"MultiHeadAttention": {0, 1, 2, 4, 6, 7}, "GridSample": {0, 1}, "BiasSplitGelu": {0}, "BiasAdd": {0, 2},
 	})
 }
 
-// microsoftBatchRules says the same of the operators that ONNX Runtime adds.
-var microsoftBatchRules map[string]batchRule
+// microsoftBatchRules says the same of the operators that ONNX Runtime adds, mlBatchRules of those of ai.onnx.ml.
+var microsoftBatchRules, mlBatchRules map[string]batchRule
 
 // one returns a single output.
 func one(x *batchFact) ([]*batchFact, error) { return []*batchFact{x}, nil }
@@ -134,11 +152,39 @@ func (c *batchCall) dropout() ([]*batchFact, error) {
 
 // broadcasting is an operator that works element by element on inputs that are broadcast.
 func (c *batchCall) broadcasting() ([]*batchFact, error) {
+	switch c.n.GetOpType() {
+	case "Max", "Mean", "Min", "Sum":
+		if c.f.opset < 8 {
+			if err := c.growAll(); err != nil {
+				return nil, err
+			}
+		}
+	}
 	y, err := c.broadcast(c.in)
 	if err != nil {
 		return nil, err
 	}
 	return one(y)
+}
+
+// growAll repeats what is the same for every row, for operators whose inputs must have one shape.
+func (c *batchCall) growAll() error {
+	holder := slices.IndexFunc(c.in, (*batchFact).rows)
+	if holder < 0 {
+		return nil
+	}
+	for i, x := range c.in {
+		if x == nil || x.rows() {
+			continue
+		}
+		if !x.ranked || x.rank() != c.in[holder].rank() {
+			return c.refuse("its inputs %q and %q must have one shape in opset 7", c.n.Input[holder], c.n.Input[i])
+		}
+		if err := c.grow(i, c.in[holder].axis, holder); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // broadcast is the shape of inputs that are broadcast, as numpy does; the rows must meet in one axis, where everything else has the size 1.

@@ -264,5 +264,41 @@ func (c *batchCall) gatherND() ([]*batchFact, error) {
 	return one(y)
 }
 
+// scatterND is ScatterND into whole axes of which one holds the batch: what is written has the rows there, too.
+func (c *batchCall) scatterND() ([]*batchFact, error) {
+	for i := range 3 {
+		if _, err := c.data(i); err != nil {
+			return nil, err
+		}
+	}
+	x, index, updates := c.in[0], c.in[1], c.in[2]
+	if index.rank() == 0 {
+		return nil, c.refuse("its indices have no axis")
+	}
+	depth, known := index.dims[index.rank()-1].num()
+	if !known || depth < 0 || int(depth) > x.rank() {
+		return nil, c.refuse("its indices %s do not fit its data %s", formatExtents(index.dims), formatExtents(x.dims))
+	}
+	shift := index.rank() - 1 - int(depth) // from the whole axes of the data to those of the updates
+	switch {
+	case x.rows() && x.axis < int(depth):
+		return nil, c.mixes("it writes to rows along axis %d, which holds the batch (%s)", x.axis, formatExtents(x.dims))
+	case updates.rows() && updates.axis < index.rank()-1:
+		return nil, c.mixes("what it writes has a row at axis %d (%s) and goes to places that do not", updates.axis, formatExtents(updates.dims))
+	case x.rows() && !updates.rows():
+		if err := c.grow(2, x.axis+shift, 0); err != nil {
+			return nil, err
+		}
+	case !x.rows() && updates.rows():
+		if err := c.grow(0, updates.axis-shift, 2); err != nil {
+			return nil, err
+		}
+	}
+	if x, updates = c.in[0], c.in[2]; x.rows() && (updates.axis != x.axis+shift || updates.dims[updates.axis] != x.dims[x.axis] || updates.outer != x.outer) {
+		return nil, c.refuse("its data (%s) and what it writes (%s) do not grow together", formatExtents(x.dims), formatExtents(updates.dims))
+	}
+	return one(like(x))
+}
+
 // elemInt64 is the type of shapes.
 const elemInt64 = onnxpb.TensorProto_INT64

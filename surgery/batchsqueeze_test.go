@@ -13,6 +13,7 @@ import (
 // squeezed makes a random graph that drops the one row, works on what is left, and brings the axis back.
 func squeezed(seed uint64) *onnxpb.ModelProto {
 	w := &wild{batch: 1, rng: rand.New(rand.NewPCG(seed, 11))}
+	w.b.opset = 17
 	dims := []int64{1}
 	for range 1 + w.rng.IntN(3) {
 		dims = append(dims, int64(1+w.rng.IntN(4)))
@@ -45,7 +46,11 @@ func squeezed(seed uint64) *onnxpb.ModelProto {
 	for range 1 + w.rng.IntN(6) {
 		a := pick()
 		rank := len(a.dims)
-		switch w.rng.IntN(8) {
+		switch w.rng.IntN(16) {
+		case 8, 9, 10, 11, 12, 13, 14, 15:
+			if rank > 0 {
+				moreBeside(w, a)
+			}
 		case 0:
 			w.emit([]string{"Relu", "Tanh", "Neg", "Sigmoid", "Exp"}[w.rng.IntN(5)], a.dims, []string{a.name})
 		case 1:
@@ -105,6 +110,11 @@ func squeezed(seed uint64) *onnxpb.ModelProto {
 		}
 	}
 	last := w.values[len(w.values)-1]
+	if w.rng.IntN(4) == 0 { // the axis does not come back
+		m := w.b.model()
+		m.Graph.Output = []*onnxpb.ValueInfoProto{onnxpb.TensorValue(last.name, tFloat, nums(last.dims...))}
+		return m
+	}
 	k := w.rng.IntN(len(last.dims) + 1)
 	if w.rng.IntN(3) > 0 {
 		k = 0
@@ -119,6 +129,75 @@ func squeezed(seed uint64) *onnxpb.ModelProto {
 	out := w.values[len(w.values)-1]
 	m.Graph.Output = []*onnxpb.ValueInfoProto{onnxpb.TensorValue(out.name, tFloat, nums(out.dims...))}
 	return m
+}
+
+// moreBeside adds a node that has an axis or a shape among its settings.
+func moreBeside(w *wild, a wildValue) {
+	rank := len(a.dims)
+	k := w.rng.IntN(rank)
+	with := func(size int64) []int64 {
+		d := slices.Clone(a.dims)
+		d[k] = size
+		return d
+	}
+	axis := onnxpb.Int("axis", int64(k-rank*w.rng.IntN(2)))
+	switch w.rng.IntN(15) {
+	case 0:
+		b := w.weight(with(2)...)
+		in := []string{a.name, b, a.name}
+		w.rng.Shuffle(3, func(i, j int) { in[i], in[j] = in[j], in[i] })
+		w.emit("Concat", with(2*a.dims[k]+2), in, axis)
+	case 1:
+		w.emit("Gather", with(3), []string{a.name, w.list(0, a.dims[k]-1, -1)}, axis)
+	case 2:
+		w.emit("Slice", with(1), []string{a.name, w.list(a.dims[k] - 1), w.list(a.dims[k]), w.list(int64(k))})
+	case 3:
+		w.emit("Slice", a.dims, []string{a.name, w.list(-1), w.list(-100), w.list(int64(k - rank)), w.list(-1)})
+	case 4:
+		from := k
+		tail := slices.Clone(a.dims[from:])
+		w.emit("LayerNormalization", a.dims, []string{a.name, w.weight(tail...), w.weight(tail...)}, axis)
+	case 5:
+		pads := make([]int64, 2*rank)
+		pads[k], pads[rank+k] = 1, 2
+		w.emit("Pad", with(a.dims[k]+3), []string{a.name, w.list(pads...)})
+	case 6:
+		w.emit("Expand", append([]int64{2}, a.dims...), []string{a.name, w.list(append([]int64{2}, a.dims...)...)})
+	case 7:
+		repeats := slices.Repeat([]int64{1}, rank)
+		repeats[k] = 2
+		w.emit("Tile", with(2*a.dims[k]), []string{a.name, w.list(repeats...)})
+	case 8:
+		name := w.name("axis")
+		w.b.inits = append(w.b.inits, scalar(name, int64(k)))
+		w.emit("CumSum", a.dims, []string{a.name, name})
+	case 9:
+		if rank == 2 {
+			w.emit("Gemm", []int64{a.dims[0], 3}, []string{a.name, w.weight(3, a.dims[1]), w.weight(3)}, onnxpb.Int("transB", 1))
+		}
+	case 10:
+		w.emit("Unsqueeze", slices.Insert(slices.Clone(a.dims), rank, 1), []string{a.name, w.list(int64(rank))})
+		last := w.values[len(w.values)-1]
+		w.emit("Neg", last.dims, []string{last.name})
+		last = w.values[len(w.values)-1]
+		w.emit("Squeeze", a.dims, []string{last.name, w.list(int64(rank))})
+	case 11:
+		name := w.name("shape")
+		w.b.nodes = append(w.b.nodes, op("Shape", name, a.name))
+		w.emit("Expand", a.dims, []string{w.weight(slices.Repeat([]int64{1}, rank)...), name})
+	case 12: // a constant of a higher rank
+		d := append([]int64{2}, a.dims...)
+		w.emit("Mul", d, []string{a.name, w.weight(d...)})
+	case 13:
+		if rank > 1 {
+			w.emit("Reshape", []int64{size(a.dims)}, []string{a.name, w.list(-1)})
+		}
+	case 14:
+		d := append(append([]int64{2}, a.dims[:rank-1]...), 3)
+		if rank > 1 {
+			w.emit("MatMul", d, []string{a.name, w.weight(append(append([]int64{2}, a.dims[:rank-2]...), a.dims[rank-1], 3)...)})
+		}
+	}
 }
 
 // TestSetBatchKeepsSqueezedAxes holds the rewriting of what stands between Squeeze and Unsqueeze to the model itself, row by row in ONNX Runtime.

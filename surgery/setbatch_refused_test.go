@@ -96,16 +96,6 @@ var mixed = []struct {
 	{"Expand of the batch", "y", "expands axis 0", func() *onnxpb.ModelProto {
 		return bm{x: nums(1, 3), y: nums(5, 3), inits: []*onnxpb.TensorProto{ints("s", 5, 3)}, nodes: []*onnxpb.NodeProto{op("Expand", "y", "x s")}}.model()
 	}},
-	{"Squeeze of the batch", "y", "drops axis 0", func() *onnxpb.ModelProto {
-		return bm{x: nums(1, 3), y: nums(3), inits: []*onnxpb.TensorProto{ints("zero", 0)}, nodes: []*onnxpb.NodeProto{op("Squeeze", "y", "x zero")}}.model()
-	}},
-	{"Squeeze of whatever is 1", "y", "drops the batch where that is 1", func() *onnxpb.ModelProto {
-		return bm{x: nums(1, 3, 1), y: nums(3), nodes: []*onnxpb.NodeProto{op("Squeeze", "y", "x")}}.model()
-	}},
-	{"Squeeze of the batch, and a table of its own shape", "s", "drops axis 0", func() *onnxpb.ModelProto {
-		return bm{x: nums(1, 3), y: nums(1, 2, 3), inits: []*onnxpb.TensorProto{ints("zero", 0), noise("k", 2, 3)}, nodes: []*onnxpb.NodeProto{
-			op("Squeeze", "s", "x zero"), op("Add", "a", "s k"), op("Unsqueeze", "y", "a zero")}}.model()
-	}},
 	{"Squeeze of the batch, and a maximum over what is left", "s", "drops the batch", func() *onnxpb.ModelProto {
 		return bm{x: nums(1, 1), y: nums(1), inits: []*onnxpb.TensorProto{ints("zero", 0)}, nodes: []*onnxpb.NodeProto{
 			op("Squeeze", "s", "x"), op("ReduceMax", "m", "s", onnxpb.Int("keepdims", 0)), op("Unsqueeze", "y", "m zero")}}.model()

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"onnxtool/onnxpb"
@@ -303,6 +304,23 @@ func (c *batchCheck) tolerance(p port) Tolerance {
 	return c.o.Tolerance
 }
 
+// withAxis gives the runs of the original the axis of the batch where it dropped that of its one row (Squeeze), and the changed model kept it.
+func (c *batchCheck) withAxis(p port, axis int, want []*onnxpb.Value) []*onnxpb.Value {
+	if c.step != 1 || !p.ranked || axis >= len(p.dims) || p.dims[axis] != c.batch {
+		return want
+	}
+	with := make([]*onnxpb.Value, len(want))
+	for i, v := range want {
+		if v.Kind != onnxpb.KindTensor || len(v.Array.Dims) != len(p.dims)-1 {
+			return want
+		}
+		a := *v.Array
+		a.Dims = slices.Insert(slices.Clone(a.Dims), axis, 1)
+		with[i] = onnxpb.TensorVal(&a)
+	}
+	return with
+}
+
 // compare holds an output of the changed model to the runs of the original.
 func (c *batchCheck) compare(p port, batch int64, want []*onnxpb.Value, got *onnxpb.Value) {
 	row := BatchRow{Output: p.name, Batch: batch}
@@ -330,8 +348,9 @@ func (c *batchCheck) compare(p port, batch int64, want []*onnxpb.Value, got *onn
 			row.Differ = append(row.Differ, k)
 		}
 	}
-	first := want[0]
 	axis := c.o.Axes[p.name]
+	want = c.withAxis(p, axis, want)
+	first := want[0]
 	hadRows := first.Kind == onnxpb.KindTensor && len(first.Array.Dims) > axis && first.Array.Dims[axis] == c.step
 	// An output without rows has to be the same whatever the batch.
 	if !hadRows || p.ranked && (!p.tensor || len(p.dims) <= axis || p.dims[axis] != c.batch) {
