@@ -46,7 +46,10 @@ func keepSqueezed(m *onnxpb.ModelProto, squeezes []squeezedBatch, r *Report) boo
 		k.declare(v)
 	}
 	for _, v := range g.GetOutput() {
+		before, _ := v.Shape()
 		if k.declare(v) {
+			after, _ := v.Shape()
+			r.Add("changed", "output", v.GetName(), onnxpb.FormatShape(before), onnxpb.FormatShape(after))
 			r.Note("output %q keeps the axis of the batch (axis %d), which the model dropped: its rank is one more than before", v.GetName(), k.at[v.GetName()])
 		}
 	}
