@@ -68,11 +68,31 @@ type Metrics struct {
 	// Cosine is the cosine between the two tensors as vectors, over the elements where both are finite: 1 where both vectors are 0 or there are no
 	// elements, 0 where one of them is 0. Of strings it is the share of elements that are equal.
 	Cosine Number `json:"cosine"`
+	// SNR is the signal-to-noise ratio in decibels, 10*log10(sum of want^2 / sum of (got-want)^2), over the elements where both are finite: Inf where none differs, -Inf where only want is 0.
+	SNR Number `json:"snr"`
+	// P50Rel and P99Rel are percentiles of |got - want| / |want|, P99Abs of |got - want|, told to 3.2 %, rounded up.
+	P50Rel Number `json:"p50_rel"`
+	P99Rel Number `json:"p99_rel"`
+	P99Abs Number `json:"p99_abs"`
+	// MaxULP is the largest error in units of the last place: how many numbers of the element type lie between want and got. It is 0 for types that are no floats.
+	MaxULP Number `json:"max_ulp"`
+	// NeedsAbs is the smallest atol that would pass at the rtol that was asked for, NeedsRel the smallest rtol at the atol: 0 where it passes without; Inf where none would.
+	NeedsAbs Number `json:"needs_atol"`
+	NeedsRel Number `json:"needs_rtol"`
+	// Top tells, for each count k that a rule asks for, in which share of the rows the k largest elements stand in the same places.
+	Top map[int]Number `json:"top,omitempty"`
+	// IoU is the smallest overlap of a pair of boxes; nil where no rule asks for boxes. Elements then counts boxes, and Beyond those without a partner.
+	IoU *Number `json:"iou,omitempty"`
 	// Worst is the first element with the largest error (of those beyond the tolerance, where there are any), -1 where no element differs.
 	Worst int64 `json:"worst"`
 	// Want and Got are that element, written out.
 	Want string `json:"want,omitempty"`
 	Got  string `json:"got,omitempty"`
+
+	abs, rel sketch  // of the errors
+	sumAbs   float64 // of the errors
+	cos      cosine
+	noise    power
 }
 
 // Equal tells whether every element lies within the tolerance.
@@ -81,6 +101,16 @@ func (m Metrics) Equal() bool { return m.Beyond == 0 }
 // Compare measures how far got lies from want, which must have the same element type and dimensions (kind Unfit otherwise; see CompareValues for
 // a comparison that takes any two values). It reads each tensor a fixed number of times and needs memory in proportion to them.
 func Compare(want, got *onnxpb.Array, t Tolerance) (Metrics, error) {
+	return compareBy(want, got, measure{Tolerance: t})
+}
+
+// measure says how elements are compared.
+type measure struct {
+	Tolerance
+	circle bool // along the circle, in degrees
+}
+
+func compareBy(want, got *onnxpb.Array, t measure) (Metrics, error) {
 	if want.Type != got.Type {
 		return Metrics{}, onnxpb.Errorf(onnxpb.Unfit, "the element type is %s, the reference's %s", onnxpb.TypeName(got.Type), onnxpb.TypeName(want.Type))
 	}
@@ -99,13 +129,13 @@ func Compare(want, got *onnxpb.Array, t Tolerance) (Metrics, error) {
 		return compareBools(w, got.Data.([]bool)), nil
 	case []complex64:
 		g := got.Data.([]complex64)
-		return compareComplex(len(w), func(i int) complex128 { return complex128(w[i]) }, func(i int) complex128 { return complex128(g[i]) }, t), nil
+		return compareComplex(len(w), func(i int) complex128 { return complex128(w[i]) }, func(i int) complex128 { return complex128(g[i]) }, t.Tolerance), nil
 	case []complex128:
 		g := got.Data.([]complex128)
-		return compareComplex(len(w), func(i int) complex128 { return w[i] }, func(i int) complex128 { return g[i] }, t), nil
+		return compareComplex(len(w), func(i int) complex128 { return w[i] }, func(i int) complex128 { return g[i] }, t.Tolerance), nil
 	case []float32: // without a copy: most tensors are of this type
 		g := got.Data.([]float32)
-		return compareFloats(len(w), func(i int) float64 { return float64(w[i]) }, func(i int) float64 { return float64(g[i]) }, t), nil
+		return compareFloats(len(w), func(i int) float64 { return float64(w[i]) }, func(i int) float64 { return float64(g[i]) }, ulps(want, got), t), nil
 	case []int64:
 		return compareInts(w, got.Data.([]int64)), nil
 	case []uint64:
@@ -130,7 +160,7 @@ func Compare(want, got *onnxpb.Array, t Tolerance) (Metrics, error) {
 	if err != nil {
 		return Metrics{}, err
 	}
-	return compareFloats(len(w), func(i int) float64 { return w[i] }, func(i int) float64 { return g[i] }, t), nil
+	return compareFloats(len(w), func(i int) float64 { return w[i] }, func(i int) float64 { return g[i] }, ulps(want, got), t), nil
 }
 
 // exactType tells whether elements of a type must be equal whatever the tolerance.
@@ -147,79 +177,122 @@ func exactType(t onnxpb.TensorProto_DataType) bool {
 // tally gathers the metrics of the elements of one tensor.
 type tally struct {
 	m        Metrics
-	sum      float64
+	tol      Tolerance
 	worst    float64
 	worstBad bool
-	cos      cosine
+	abs, rel counter
 }
 
-func newTally(n int) tally { return tally{m: Metrics{Elements: int64(n), Worst: -1}} }
+func newTally(n int) tally {
+	return tally{m: Metrics{Elements: int64(n), Worst: -1}, abs: counter{many: n > manyElements}, rel: counter{many: n > manyElements}}
+}
 
 // add takes the error of element i: diff is |got - want| (Inf where it has no bound), and size is |want|.
 func (t *tally) add(i int, diff, size float64, beyond bool) {
 	if beyond {
 		t.m.Beyond++
 	}
+	t.abs.add(diff)
+	if size > 0 && !math.IsInf(size, 1) {
+		t.rel.add(diff / size)
+		t.m.MaxRel = max(t.m.MaxRel, Number(diff/size))
+	}
 	if diff == 0 {
 		return
 	}
-	t.sum += diff
+	t.m.sumAbs += diff
 	t.m.MaxAbs = max(t.m.MaxAbs, Number(diff))
-	if size > 0 && !math.IsInf(size, 1) {
-		t.m.MaxRel = max(t.m.MaxRel, Number(diff/size))
+	if need := diff - t.tol.Rel*size; need > float64(t.m.NeedsAbs) {
+		t.m.NeedsAbs = Number(enough(need, func(abs float64) bool { return diff <= abs+t.tol.Rel*size }))
+	}
+	if need := (diff - t.tol.Abs) / size; diff > t.tol.Abs && need > float64(t.m.NeedsRel) { // Inf where size is 0
+		t.m.NeedsRel = Number(enough(need, func(rel float64) bool { return diff <= t.tol.Abs+rel*size }))
 	}
 	if t.m.Worst < 0 || beyond && !t.worstBad || beyond == t.worstBad && diff > t.worst {
 		t.m.Worst, t.worst, t.worstBad = int64(i), diff, beyond
 	}
 }
 
-func (t *tally) metrics(want, got func(i int) string) Metrics {
-	if t.m.Elements > 0 {
-		t.m.MeanAbs = Number(t.sum / float64(t.m.Elements))
+// enough is a tolerance, or as little more as rounding takes.
+func enough(tolerance float64, passes func(float64) bool) float64 {
+	for range 4 {
+		if passes(tolerance) {
+			break
+		}
+		tolerance = math.Nextafter(tolerance, math.Inf(1))
 	}
+	return tolerance
+}
+
+// circleDistance is the distance of two angles along the circle, in degrees: 0 to 180.
+func circleDistance(a, b float64) float64 { return math.Abs(math.Remainder(a-b, 360)) }
+
+func (t *tally) metrics(want, got func(i int) string) Metrics {
+	t.m.abs, t.m.rel = t.abs.sketch(), t.rel.sketch()
+	t.m.finish()
 	if t.m.Worst >= 0 {
 		t.m.Want, t.m.Got = want(int(t.m.Worst)), got(int(t.m.Worst))
 	}
 	return t.m
 }
 
-func compareFloats(n int, want, got func(int) float64, tol Tolerance) Metrics {
+// finish computes what follows from the sums.
+func (m *Metrics) finish() {
+	if m.Elements > 0 {
+		m.MeanAbs = Number(m.sumAbs / float64(m.Elements))
+	}
+	m.Cosine, m.SNR = Number(m.cos.value()), Number(m.noise.decibels())
+	m.P50Rel, m.P99Rel, m.P99Abs = Number(m.rel.percentile(50)), Number(m.rel.percentile(99)), Number(m.abs.percentile(99))
+}
+
+func compareFloats(n int, want, got func(int) float64, ulp func(int) float64, tol measure) Metrics {
 	t := newTally(n)
+	t.tol = tol.Tolerance
 	for i := 0; i < n; i++ {
 		w, g := want(i), got(i)
 		if finite(w) && finite(g) {
-			t.cos.add(w, g)
+			t.m.cos.add(w, g)
 			// The difference of two finite numbers may still pass the range.
 			diff := math.Abs(g - w)
+			if tol.circle {
+				diff = circleDistance(g, w)
+			}
+			t.m.noise.add(w, diff)
 			t.add(i, diff, math.Abs(w), !(diff <= tol.Abs+tol.Rel*math.Abs(w)))
+			if diff != 0 {
+				t.m.MaxULP = max(t.m.MaxULP, Number(ulp(i)))
+			}
 			continue
 		}
 		if w == g || math.IsNaN(w) && math.IsNaN(g) {
+			t.add(i, 0, math.Inf(1), false)
 			continue
 		}
 		t.add(i, math.Inf(1), 0, true)
+		t.m.MaxULP = Number(math.Inf(1))
 	}
-	t.m.Cosine = Number(t.cos.value())
 	return t.metrics(func(i int) string { return fmt.Sprint(want(i)) }, func(i int) string { return fmt.Sprint(got(i)) })
 }
 
 func compareComplex(n int, want, got func(int) complex128, tol Tolerance) Metrics {
 	t := newTally(n)
+	t.tol = tol
 	for i := 0; i < n; i++ {
 		w, g := want(i), got(i)
 		if finite(real(w)) && finite(imag(w)) && finite(real(g)) && finite(imag(g)) {
-			t.cos.add(real(w), real(g))
-			t.cos.add(imag(w), imag(g))
+			t.m.cos.add(real(w), real(g))
+			t.m.cos.add(imag(w), imag(g))
 			diff := cmplx.Abs(g - w)
+			t.m.noise.add(cmplx.Abs(w), diff)
 			t.add(i, diff, cmplx.Abs(w), !(diff <= tol.Abs+tol.Rel*cmplx.Abs(w)))
 			continue
 		}
 		if sameFloat(real(w), real(g)) && sameFloat(imag(w), imag(g)) {
+			t.add(i, 0, math.Inf(1), false)
 			continue
 		}
 		t.add(i, math.Inf(1), 0, true)
 	}
-	t.m.Cosine = Number(t.cos.value())
 	return t.metrics(func(i int) string { return fmt.Sprint(want(i)) }, func(i int) string { return fmt.Sprint(got(i)) })
 }
 
@@ -227,12 +300,12 @@ func compareInts[T int64 | uint64](want, got []T) Metrics {
 	t := newTally(len(want))
 	for i, w := range want {
 		g := got[i]
-		t.cos.add(float64(w), float64(g))
+		t.m.cos.add(float64(w), float64(g))
 		// The difference of two integers of 64 bits fits 64 bits without a sign.
 		diff := uint64(max(w, g)) - uint64(min(w, g))
+		t.m.noise.add(float64(w), float64(diff))
 		t.add(i, float64(diff), math.Abs(float64(w)), diff != 0)
 	}
-	t.m.Cosine = Number(t.cos.value())
 	return t.metrics(func(i int) string { return fmt.Sprint(want[i]) }, func(i int) string { return fmt.Sprint(got[i]) })
 }
 
@@ -241,10 +314,10 @@ func compareBools(want, got []bool) Metrics {
 	t := newTally(len(want))
 	for i, w := range want {
 		g := got[i]
-		t.cos.add(number[w], number[g])
+		t.m.cos.add(number[w], number[g])
+		t.m.noise.add(number[w], math.Abs(number[w]-number[g]))
 		t.add(i, math.Abs(number[w]-number[g]), number[w], w != g)
 	}
-	t.m.Cosine = Number(t.cos.value())
 	return t.metrics(func(i int) string { return fmt.Sprint(want[i]) }, func(i int) string { return fmt.Sprint(got[i]) })
 }
 
@@ -255,13 +328,15 @@ func compareStrings(want, got []string) Metrics {
 		if w != got[i] {
 			diff = 1
 		}
+		t.m.noise.add(1, diff)
 		t.add(i, diff, 0, diff != 0)
 	}
-	t.m.Cosine = 1
-	if n := t.m.Elements; n > 0 {
-		t.m.Cosine = Number(float64(n-t.m.Beyond) / float64(n))
+	m := t.metrics(func(i int) string { return fmt.Sprintf("%q", want[i]) }, func(i int) string { return fmt.Sprintf("%q", got[i]) })
+	m.Cosine = 1
+	if m.Elements > 0 {
+		m.Cosine = Number(float64(m.Elements-m.Beyond) / float64(m.Elements))
 	}
-	return t.metrics(func(i int) string { return fmt.Sprintf("%q", want[i]) }, func(i int) string { return fmt.Sprintf("%q", got[i]) })
+	return m
 }
 
 // cosine accumulates the cosine between two vectors. Each vector is measured in units of its own, a power of two not below its largest element
@@ -305,6 +380,30 @@ func (c *cosine) value() float64 {
 	}
 	// The root of the product, not the product of the roots: of a vector with itself it is 1 exactly. Rounding may carry the quotient past 1.
 	return max(-1, min(1, c.dot/math.Sqrt(c.wSum*c.gSum)))
+}
+
+// power adds up squares of what was to be and of what is off, each in a unit of its own as cosine does.
+type power struct {
+	signal, noise           float64
+	signalScale, noiseScale float64
+}
+
+func (p *power) add(want, diff float64) {
+	w, shrink := toUnit(want, &p.signalScale)
+	p.signal = p.signal*shrink*shrink + w*w
+	d, shrink := toUnit(diff, &p.noiseScale)
+	p.noise = p.noise*shrink*shrink + d*d
+}
+
+// decibels is 10*log10 of the quotient.
+func (p *power) decibels() float64 {
+	switch {
+	case p.noise == 0:
+		return math.Inf(1)
+	case p.signal == 0:
+		return math.Inf(-1)
+	}
+	return 10*math.Log10(p.signal/p.noise) + 20*(math.Log10(p.signalScale)-math.Log10(p.noiseScale))
 }
 
 func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }

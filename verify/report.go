@@ -5,8 +5,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 
@@ -26,9 +28,11 @@ type Report struct {
 	Optimization string        `json:"optimization"` // the level of graph optimisation
 	Seed         uint64        `json:"seed"`
 	Samples      int           `json:"samples"`
-	Tolerance    Tolerance     `json:"tolerance"`
+	Tolerance    Tolerance     `json:"tolerance"`         // of float32, where by_type
+	ByType       bool          `json:"by_type,omitempty"` // the tolerance followed the element type: see rule in each row
 	Inputs       []InputReport `json:"inputs"`
 	Outputs      []Row         `json:"outputs"`
+	Totals       []Total       `json:"totals"` // over all batches and samples
 	Notes        []string      `json:"notes,omitempty"`
 }
 
@@ -68,17 +72,57 @@ type Row struct {
 	// Metrics are missing where the tensors could not be compared; Why then says why.
 	*Metrics `json:",omitempty"`
 	Why      string `json:"why,omitempty"`
-	Equal    bool   `json:"equal"`
+	// Rule is what was asked for, and Failed which of its conditions do not hold.
+	Rule   string   `json:"rule"`
+	Failed []string `json:"failed,omitempty"`
+	Equal  bool     `json:"equal"`
 }
 
-func (r *Report) add(batch int64, sample int, p portPair, d Difference) {
-	row := Row{Batch: batch, Sample: sample, Reference: p.ref.name, Model: p.got.name, Path: d.Path, Metrics: d.Metrics, Why: d.Why, Equal: d.Equal(),
+// add judges a tensor by its rule.
+func (r *Report) add(batch int64, sample int, p portPair, d Difference, rule applied) {
+	row := Row{Batch: batch, Sample: sample, Reference: p.ref.name, Model: p.got.name, Path: d.Path, Metrics: d.Metrics, Why: d.Why, Rule: rule.String(),
 		Type: onnxpb.TypeName(d.Type), Shape: shapeText(d.Shape)}
 	if d.Type == onnxpb.TensorProto_UNDEFINED {
 		row.Type, row.Shape = "", ""
 	}
+	if d.Metrics != nil {
+		if row.Failed = rule.failed(d.Metrics); rule.Boxes != nil && d.Metrics.Beyond > 0 {
+			row.Failed = append(row.Failed, fmt.Sprintf("%d boxes have no partner that they overlap with by %v", d.Metrics.Beyond, rule.Boxes.IoU))
+		}
+	}
+	row.Equal = d.Why == "" && d.Metrics != nil && len(row.Failed) == 0
 	r.Equal = r.Equal && row.Equal
+	r.total(&row)
 	r.Outputs = append(r.Outputs, row)
+}
+
+// total adds a row to the totals.
+func (r *Report) total(row *Row) {
+	i := slices.IndexFunc(r.Totals, func(t Total) bool { return t.Reference == row.Reference && t.Model == row.Model && t.Path == row.Path })
+	if i < 0 {
+		i = len(r.Totals)
+		r.Totals = append(r.Totals, Total{Reference: row.Reference, Model: row.Model, Path: row.Path, Rule: row.Rule, Equal: true})
+	}
+	t := &r.Totals[i]
+	t.Rows++
+	if !row.Equal {
+		t.Failed++
+		t.Equal = false
+	}
+	if row.Metrics == nil {
+		return
+	}
+	if t.Metrics == nil {
+		all := *row.Metrics
+		all.Top = maps.Clone(all.Top)
+		all.abs, all.rel = sketch{}, sketch{}
+		all.abs.merge(&row.abs)
+		all.rel.merge(&row.rel)
+		t.Metrics = &all
+	} else {
+		t.Metrics.merge(row.Metrics)
+	}
+	row.Metrics.dropSketches()
 }
 
 // describe hashes a model.

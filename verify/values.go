@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"math"
 
 	"onnxtool/onnxpb"
 )
@@ -27,11 +28,17 @@ func (d Difference) Equal() bool { return d.Why == "" && d.Metrics != nil && d.M
 // There is one Difference for each tensor of the reference, in its order, and one for whatever has no counterpart.
 func CompareValues(want, got *onnxpb.Value, t Tolerance) []Difference {
 	var all []Difference
-	compareValues("", want, got, t, func(d Difference) { all = append(all, d) })
+	compareValues("", want, got, func(want, got *onnxpb.Array) (Metrics, error) { return Compare(want, got, t) }, func(d Difference) { all = append(all, d) })
 	return all
 }
 
-func compareValues(path string, want, got *onnxpb.Value, t Tolerance, add func(Difference)) {
+// comparer compares two tensors.
+type comparer func(want, got *onnxpb.Array) (Metrics, error)
+
+// nothing are the metrics of values that hold no tensor.
+func nothing() *Metrics { return &Metrics{Cosine: 1, Worst: -1, SNR: Number(math.Inf(1))} }
+
+func compareValues(path string, want, got *onnxpb.Value, t comparer, add func(Difference)) {
 	if want == nil || got == nil {
 		add(Difference{Path: path, Why: "the value is missing"})
 		return
@@ -52,7 +59,7 @@ func compareValues(path string, want, got *onnxpb.Value, t Tolerance, add func(D
 			add(d)
 			return
 		}
-		m, err := Compare(want.Array, got.Array, t)
+		m, err := t(want.Array, got.Array)
 		if err != nil {
 			d.Why = err.Error()
 		} else {
@@ -60,11 +67,11 @@ func compareValues(path string, want, got *onnxpb.Value, t Tolerance, add func(D
 		}
 		add(d)
 	case onnxpb.KindNone:
-		d.Metrics = &Metrics{Cosine: 1, Worst: -1}
+		d.Metrics = nothing()
 		add(d)
 	case onnxpb.KindSequence:
 		if len(want.Elems) != len(got.Elems) || len(want.Elems) == 0 {
-			if d.Metrics = (&Metrics{Cosine: 1, Worst: -1}); len(want.Elems) != len(got.Elems) {
+			if d.Metrics = nothing(); len(want.Elems) != len(got.Elems) {
 				d.Metrics, d.Why = nil, fmt.Sprintf("the sequence has %d elements, the reference %d", len(got.Elems), len(want.Elems))
 			}
 			add(d)
@@ -81,7 +88,7 @@ func compareValues(path string, want, got *onnxpb.Value, t Tolerance, add func(D
 	}
 }
 
-func compareMaps(d Difference, want, got *onnxpb.Value, t Tolerance, add func(Difference)) {
+func compareMaps(d Difference, want, got *onnxpb.Value, t comparer, add func(Difference)) {
 	wantKeys, err := keysOf(want)
 	if err == nil {
 		var gotKeys []string
@@ -94,14 +101,14 @@ func compareMaps(d Difference, want, got *onnxpb.Value, t Tolerance, add func(Di
 	add(d)
 }
 
-func compareEntries(d Difference, want, got *onnxpb.Value, wantKeys, gotKeys []string, t Tolerance, add func(Difference)) {
+func compareEntries(d Difference, want, got *onnxpb.Value, wantKeys, gotKeys []string, t comparer, add func(Difference)) {
 	if want.Keys.Type != got.Keys.Type {
 		d.Why = fmt.Sprintf("the keys are of %s, the reference's of %s", onnxpb.TypeName(got.Keys.Type), onnxpb.TypeName(want.Keys.Type))
 		add(d)
 		return
 	}
 	if len(wantKeys) == 0 && len(gotKeys) == 0 {
-		d.Metrics = &Metrics{Cosine: 1, Worst: -1}
+		d.Metrics = nothing()
 		add(d)
 		return
 	}

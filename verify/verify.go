@@ -14,8 +14,11 @@ type Options struct {
 	Seed uint64
 	// Samples is how many sets of inputs are generated for each batch; sample i is what seed Seed+i gives. 0 is 1.
 	Samples int
-	// Tolerance is how far an element may lie from the reference.
+	// Tolerance is how far an element may lie from the reference; where ByType is set it is ToleranceFor the element type instead.
 	Tolerance Tolerance
+	ByType    bool
+	// Rules are what outputs are held to where it is not that. There is one for each output at most, and one for all that have none.
+	Rules []Rule
 	// Ranges set where generated elements lie, by the input's name in the reference; "" is for every input without an entry of its own.
 	Ranges map[string]Range
 	// Dims give numbers to free dimensions of the inputs: by symbol, or as NAME[axis].
@@ -53,7 +56,7 @@ func Models(e Engine, reference, model Source, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Schema: Schema, Equal: true, Seed: o.Seed, Samples: max(o.Samples, 1), Tolerance: o.Tolerance, Optimization: optimization(o.Session), Notes: notes}
+	r := &Report{Schema: Schema, Equal: true, Seed: o.Seed, Samples: max(o.Samples, 1), Tolerance: o.Tolerance, ByType: o.ByType, Optimization: optimization(o.Session), Notes: notes}
 	if allGiven(p) {
 		r.Samples = 1
 	}
@@ -65,7 +68,11 @@ func Models(e Engine, reference, model Source, o Options) (*Report, error) {
 	}
 	r.Engine = EngineInfo{Name: "ONNX Runtime", Version: e.Version()}
 	r.Inputs = describeInputs(p, o)
-	c := &comparison{plan: p, outputs: outputs, o: o, report: r}
+	held, err := newRules(o, outputs)
+	if err != nil {
+		return nil, err
+	}
+	c := &comparison{plan: p, outputs: outputs, o: o, report: r, rules: held}
 	if err := c.open(e, reference, model, batches); err != nil {
 		return nil, err
 	}
@@ -137,6 +144,7 @@ type comparison struct {
 	plan    *plan
 	outputs []portPair
 	o       Options
+	rules   *rules
 	report  *Report
 	ref     *batchRunner
 	got     *batchRunner
@@ -201,12 +209,7 @@ func (c *comparison) run(batch int64, sample int) error {
 	if err != nil {
 		return onnxpb.InFile(c.blameInputs(err), c.report.Model.Path)
 	}
-	for _, p := range c.outputs {
-		for _, d := range CompareValues(want[p.ref.name], got[p.got.name], c.o.Tolerance) {
-			c.report.add(batch, sample, p, d)
-		}
-	}
-	return nil
+	return c.judge(batch, sample, want, got)
 }
 
 // blameInputs adds to a failure of the engine what it may come from: generated inputs that stand for indices, lengths or shapes are seldom such.
