@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"text/tabwriter"
 
@@ -24,6 +25,8 @@ type BatchOptions struct {
 	Ranges map[string]Range
 	// Session holds the settings of the engine.
 	Session SessionOptions
+	// Permute runs each batch with its rows in another order (seeded), too: each must come out as it did.
+	Permute bool
 }
 
 // BatchReport is the outcome of CheckBatch.
@@ -111,6 +114,11 @@ func CheckBatch(e Engine, original, changed Source, batches []int64, seed uint64
 		}
 		for _, p := range outputsOf(changed.Model) {
 			c.compare(p, b, want[p.name], got[p.name])
+		}
+		if o.Permute && b > 1 {
+			if err := c.permuted(s, part, b, seed, outputsOf(changed.Model), got); err != nil {
+				return nil, err
+			}
 		}
 		if whole != nil {
 			c.compareWhole(whole, part, b, outputsOf(changed.Model), got)
@@ -266,6 +274,53 @@ func (c *batchCheck) openFree(e Engine, original Source) (Session, error) {
 	return s, onnxpb.InFile(err, original.Path)
 }
 
+// permuted runs a batch with its rows in another order.
+func (c *batchCheck) permuted(s Session, inputs map[string]*onnxpb.Value, batch int64, seed uint64, ports []port, got map[string]*onnxpb.Value) error {
+	order := rand.New(rand.NewPCG(seed, uint64(batch))).Perm(int(batch))
+	for i := 1; slices.IsSorted(order); i++ { // not the order that there is
+		order[0], order[i] = order[i], order[0]
+	}
+	turned := map[string]*onnxpb.Value{}
+	for name, v := range inputs {
+		turned[name] = v
+		if c.carries[name] {
+			turned[name] = onnxpb.TensorVal(inOrder(v.Array, c.o.Axes[name], order))
+		}
+	}
+	again, err := s.Run(turned)
+	if err != nil {
+		return &onnxpb.Error{Kind: onnxpb.KindOf(err), Msg: fmt.Sprintf("batch %d with its rows in another order", batch), Err: err}
+	}
+	for _, p := range ports {
+		axis, want := c.o.Axes[p.name], got[p.name]
+		if want.Kind == onnxpb.KindTensor && p.ranked && axis < len(p.dims) && p.dims[axis] == c.batch && axis < len(want.Array.Dims) && want.Array.Dims[axis] == batch {
+			want = onnxpb.TensorVal(inOrder(want.Array, axis, order))
+		}
+		for _, d := range CompareValues(want, again[p.name], c.tolerance(p)) {
+			if !d.Equal() {
+				why := d.Why
+				if why == "" {
+					why = fmt.Sprintf("largest error %s", short(d.Metrics.MaxAbs))
+				}
+				c.report.Equal = false
+				c.report.Outputs = append(c.report.Outputs, BatchRow{Output: p.name, Batch: batch, Why: "with the rows in another order they come out otherwise: " + why})
+			}
+		}
+	}
+	return nil
+}
+
+// inOrder puts the slices of a tensor along an axis into another order.
+func inOrder(a *onnxpb.Array, axis int, order []int) *onnxpb.Array {
+	strides := stridesOf(a.Dims)
+	at := make([]int, a.Len())
+	for i := range at {
+		k := i / strides[axis] % int(a.Dims[axis])
+		at[i] = i + (order[k]-k)*strides[axis]
+	}
+	return &onnxpb.Array{Type: a.Type, Dims: a.Dims, Data: pick(a.Data, at)}
+}
+
 // compareWhole holds the outputs at a batch to what the original gives for the same batch at once.
 func (c *batchCheck) compareWhole(s Session, inputs map[string]*onnxpb.Value, batch int64, ports []port, got map[string]*onnxpb.Value) {
 	want, err := s.Run(inputs)
@@ -295,10 +350,8 @@ func (c *batchCheck) compareWhole(s Session, inputs map[string]*onnxpb.Value, ba
 func (c *batchCheck) tolerance(p port) Tolerance {
 	if c.byType {
 		switch p.elem {
-		case onnxpb.TensorProto_FLOAT16: // 10 bits
-			return Tolerance{Abs: 1e-3, Rel: 4e-3}
-		case onnxpb.TensorProto_BFLOAT16: // 7 bits
-			return Tolerance{Abs: 1e-2, Rel: 3e-2}
+		case onnxpb.TensorProto_FLOAT16, onnxpb.TensorProto_BFLOAT16:
+			return ToleranceFor(p.elem)
 		}
 	}
 	return c.o.Tolerance

@@ -403,7 +403,8 @@ func (p *power) decibels() float64 {
 	case p.signal == 0:
 		return math.Inf(-1)
 	}
-	return 10*math.Log10(p.signal/p.noise) + 20*(math.Log10(p.signalScale)-math.Log10(p.noiseScale))
+	// The units are powers of two, of which math.Log2 is exact, below the normal range too.
+	return 10*math.Log10(p.signal/p.noise) + 20*math.Log10(2)*(math.Log2(p.signalScale)-math.Log2(p.noiseScale))
 }
 
 func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"onnxtool/onnxpb"
@@ -20,20 +21,24 @@ const Schema = "onnxtool.verify/1"
 
 // Report is the outcome of Models.
 type Report struct {
-	Schema       string        `json:"schema"`
-	Equal        bool          `json:"equal"` // every row below is within the tolerance
-	Reference    ModelInfo     `json:"reference"`
-	Model        ModelInfo     `json:"model"`
-	Engine       EngineInfo    `json:"engine"`
-	Optimization string        `json:"optimization"` // the level of graph optimisation
-	Seed         uint64        `json:"seed"`
-	Samples      int           `json:"samples"`
-	Tolerance    Tolerance     `json:"tolerance"`         // of float32, where by_type
-	ByType       bool          `json:"by_type,omitempty"` // the tolerance followed the element type: see rule in each row
-	Inputs       []InputReport `json:"inputs"`
-	Outputs      []Row         `json:"outputs"`
-	Totals       []Total       `json:"totals"` // over all batches and samples
-	Notes        []string      `json:"notes,omitempty"`
+	Schema       string     `json:"schema"`
+	Equal        bool       `json:"equal"` // every row below is within the tolerance
+	Reference    ModelInfo  `json:"reference"`
+	Model        ModelInfo  `json:"model"`
+	Engine       EngineInfo `json:"engine"`
+	Optimization string     `json:"optimization"` // the level of graph optimisation
+	// ReferenceOptimization is that of the reference, where it is another.
+	ReferenceOptimization string `json:"reference_optimization,omitempty"`
+	// Command is the command line that made the report, as far as it is known.
+	Command   []string      `json:"command,omitempty"`
+	Seed      uint64        `json:"seed"`
+	Samples   int           `json:"samples"`
+	Tolerance Tolerance     `json:"tolerance"`         // of float32, where by_type
+	ByType    bool          `json:"by_type,omitempty"` // the tolerance followed the element type: see rule in each row
+	Inputs    []InputReport `json:"inputs"`
+	Outputs   []Row         `json:"outputs"`
+	Totals    []Total       `json:"totals"` // over all batches and samples
+	Notes     []string      `json:"notes,omitempty"`
 }
 
 // ModelInfo says which model was run.
@@ -58,6 +63,8 @@ type InputReport struct {
 	Shape     string `json:"shape"`           // the reference's, as it is declared
 	Batch     bool   `json:"batch,omitempty"` // whether its leading dimension was the batch
 	Values    string `json:"values"`          // where the values came from: "uniform 0..1", "integers 0..9", "file"
+	// SHA256 is the hash of all values that the reference was fed with in this input, in the order of the rows of the report: element type, shape and elements of each.
+	SHA256 string `json:"sha256,omitempty"`
 }
 
 // Row is the comparison of one output at one batch (one tensor of it, where the output is a sequence or a map).
@@ -162,61 +169,118 @@ func describeInputs(p *plan, o Options) []InputReport {
 	return list
 }
 
-// WriteText prints a report for people: one row an output and batch.
+// mostRows is how many rows are printed one by one.
+const mostRows = 60
+
+// WriteText prints a report for people: one row an output and batch, then one over all of them.
 func (r *Report) WriteText(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	many := r.Samples > 1
-	fmt.Fprint(tw, "output\tbatch\t")
+	columns := "output\tbatch\tshape\tmax abs\tmean abs\tmax rel\tcosine\tsnr dB\tpasses at atol\tverdict\n"
 	if many {
-		fmt.Fprint(tw, "sample\t")
+		columns = strings.Replace(columns, "batch\t", "batch\tsample\t", 1)
 	}
-	fmt.Fprint(tw, "shape\tmax abs\tmean abs\tmax rel\tcosine\tverdict\n")
-	for _, row := range r.Outputs {
-		name := row.Reference
-		if row.Model != row.Reference {
-			name += "=" + row.Model
-		}
-		fmt.Fprintf(tw, "%s%s\t%d\t", name, row.Path, row.Batch)
+	fmt.Fprint(tw, columns)
+	line := func(name, path, batch, sample, shape string, m *Metrics, equal bool) {
+		fmt.Fprintf(tw, "%s%s\t%s\t", name, path, batch)
 		if many {
-			fmt.Fprintf(tw, "%d\t", row.Sample)
+			fmt.Fprintf(tw, "%s\t", sample)
+		}
+		if m == nil {
+			fmt.Fprintf(tw, "%s\t-\t-\t-\t-\t-\t-\t%s\n", shape, verdict(equal))
+			return
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", shape, short(m.MaxAbs), short(m.MeanAbs), short(m.MaxRel), cosineText(m.Cosine), decibelText(m.SNR), short(m.NeedsAbs),
+			verdict(equal))
+	}
+	for i, row := range r.Outputs {
+		if len(r.Outputs) > mostRows && i >= mostRows/2 && row.Equal {
+			continue // all that fail are shown
 		}
 		shape := row.Shape
 		if row.Type != "" && row.Type != "float32" {
 			shape = row.Type + shape
 		}
-		if m := row.Metrics; m != nil {
-			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", shape, short(m.MaxAbs), short(m.MeanAbs), short(m.MaxRel), cosineText(m.Cosine), verdict(row.Equal))
-			continue
+		line(pairName(row.Reference, row.Model), row.Path, fmt.Sprint(row.Batch), fmt.Sprint(row.Sample), shape, row.Metrics, row.Equal)
+	}
+	for _, t := range r.Totals {
+		if t.Rows > 1 {
+			line(pairName(t.Reference, t.Model), t.Path, "all", "all", "", t.Metrics, t.Equal)
 		}
-		fmt.Fprintf(tw, "%s\t-\t-\t-\t-\t%s\n", shape, verdict(row.Equal))
 	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
 	for _, row := range r.Outputs {
-		if row.Equal {
-			continue
-		}
-		where := fmt.Sprintf("%s%s at batch %d", row.Reference, row.Path, row.Batch)
-		if many {
-			where += fmt.Sprintf(", sample %d", row.Sample)
-		}
-		if m := row.Metrics; m != nil {
-			fmt.Fprintf(w, "%s: %d of %d elements beyond the tolerance, most of all element %d: %s, reference %s\n", where, m.Beyond, m.Elements, m.Worst, m.Got, m.Want)
-		} else {
-			fmt.Fprintf(w, "%s: %s\n", where, row.Why)
+		if !row.Equal {
+			fmt.Fprintln(w, r.fault(row))
 		}
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(w, "note: %s\n", n)
 	}
-	answer := "equal"
-	if !r.Equal {
-		answer = "different"
-	}
-	_, err := fmt.Fprintf(w, "%s: |got - want| <= %s + %s*|want|; seed %d; %s %s\n", answer, short(Number(r.Tolerance.Abs)), short(Number(r.Tolerance.Rel)), r.Seed,
-		r.Engine.Name, r.Engine.Version)
+	_, err := fmt.Fprintf(w, "%s: %s; seed %d; %s %s\n", r.verdict(), r.asked(), r.Seed, r.Engine.Name, r.Engine.Version)
 	return err
+}
+
+func (r *Report) verdict() string {
+	if r.Equal {
+		return "equal"
+	}
+	return "different"
+}
+
+// asked says in one line what outputs were held to.
+func (r *Report) asked() string {
+	seen := []string{}
+	for _, t := range r.Totals {
+		if !contains(seen, t.Rule) {
+			seen = append(seen, t.Rule)
+		}
+	}
+	if want := (Rule{}).apply(r.Tolerance).String(); len(seen) == 0 || len(seen) == 1 && seen[0] == want {
+		return fmt.Sprintf("|got - want| <= %s + %s*|want|", short(Number(r.Tolerance.Abs)), short(Number(r.Tolerance.Rel)))
+	}
+	list := []string{}
+	for _, t := range r.Totals {
+		list = append(list, t.Reference+t.Path+": "+t.Rule)
+	}
+	return strings.Join(list, "; ")
+}
+
+// fault says in one line what is wrong with a row.
+func (r *Report) fault(row Row) string {
+	where := fmt.Sprintf("%s%s at batch %d", row.Reference, row.Path, row.Batch)
+	if r.Samples > 1 {
+		where += fmt.Sprintf(", sample %d", row.Sample)
+	}
+	m := row.Metrics
+	if m == nil {
+		return where + ": " + row.Why
+	}
+	text := where + ": " + strings.Join(row.Failed, "; ")
+	if m.Worst >= 0 {
+		text += fmt.Sprintf("; most of all element %d: %s, reference %s", m.Worst, m.Got, m.Want)
+	}
+	if !math.IsInf(float64(m.NeedsAbs), 1) && m.IoU == nil && m.NeedsAbs > 0 {
+		text += fmt.Sprintf("; atol=%s would pass, or rtol=%s", precise(m.NeedsAbs), precise(m.NeedsRel))
+	}
+	return text
+}
+
+// pairName names an output of both models.
+func pairName(reference, model string) string {
+	if reference == model {
+		return reference
+	}
+	return reference + "=" + model
+}
+
+func decibelText(n Number) string {
+	if math.IsInf(float64(n), 0) {
+		return strings.ToLower(strings.TrimPrefix(fmt.Sprint(float64(n)), "+"))
+	}
+	return strconv.FormatFloat(float64(n), 'f', 1, 64)
 }
 
 func verdict(equal bool) string {

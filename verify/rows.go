@@ -80,6 +80,20 @@ type batchRunner struct {
 	step    int64           // the batch that the model is fixed to; 0 where it takes any
 	carries map[string]bool // the inputs whose leading dimension is the batch
 	outputs []string
+	in, out map[string][]int // orders of axes: see Layout
+}
+
+// runOnce runs the session on inputs in the reference's layout, and returns outputs in that.
+func (r *batchRunner) runOnce(inputs map[string]*onnxpb.Value) (map[string]*onnxpb.Value, error) {
+	inputs, err := turn(inputs, r.in)
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := r.session.Run(inputs, r.outputs...)
+	if err != nil {
+		return nil, err
+	}
+	return turn(outputs, r.out)
 }
 
 // parts tells in how many runs a batch is computed.
@@ -94,7 +108,7 @@ func (r *batchRunner) parts(batch int64) int64 {
 func (r *batchRunner) run(inputs map[string]*onnxpb.Value, batch int64) (map[string]*onnxpb.Value, error) {
 	n := r.parts(batch)
 	if n == 1 {
-		return r.session.Run(inputs, r.outputs...)
+		return r.runOnce(inputs)
 	}
 	pieces := map[string][]*onnxpb.Array{}
 	for k := int64(0); k < n; k++ {
@@ -110,7 +124,7 @@ func (r *batchRunner) run(inputs map[string]*onnxpb.Value, batch int64) (map[str
 			}
 			part[name] = onnxpb.TensorVal(a)
 		}
-		out, err := r.session.Run(part, r.outputs...)
+		out, err := r.runOnce(part)
 		if err != nil {
 			return nil, err
 		}

@@ -142,7 +142,7 @@ func (r *Rule) set(key, value string, given bool) error {
 		return share()
 	}
 	field, known := r.number(key)
-	if !known {
+	if !known || field == nil {
 		hint := "the conditions are " + strings.Join(ruleKeys, ", ")
 		if near := surgery.Nearest(key, ruleKeys, 1); len(near) > 0 {
 			hint = "did you mean " + near[0] + "?"
@@ -223,7 +223,7 @@ func (a applied) failed(m *Metrics) []string {
 			allowed = *a.Beyond * float64(m.Elements)
 		}
 		if float64(m.Beyond) > allowed {
-			fail("%d of %d elements are beyond the tolerance", m.Beyond, m.Elements)
+			fail("%d of %d elements beyond the tolerance", m.Beyond, m.Elements)
 		}
 	}
 	atMost := func(limit *float64, got Number, what string) {

@@ -121,7 +121,7 @@ func (s *sketch) order() []int32 { return sortedBins(s.bins) }
 func (s *sketch) decades() map[int]int64 {
 	d := map[int]int64{}
 	for b, n := range s.bins {
-		d[int(math.Floor(math.Log10(math.Float64frombits(uint64(b)<<(52-sketchBits)))))] += n
+		d[int(math.Floor(math.Log2(math.Float64frombits(uint64(b)<<(52-sketchBits)))*math.Log10(2)))] += n
 	}
 	return d
 }

@@ -27,10 +27,14 @@ type Options struct {
 	Files []InputFile
 	// Map pairs inputs and outputs whose names differ.
 	Map []Pair
+	// Layouts and Parts match tensors whose axes stand in another order, and outputs of which one model gives more.
+	Layouts []Layout
+	Parts   []Part
 	// Only names the outputs of the reference to compare; none: all.
 	Only []string
-	// Session holds the settings of the engine.
-	Session SessionOptions
+	// Session holds the settings of the engine, ReferenceSession those for the reference where they are others.
+	Session          SessionOptions
+	ReferenceSession *SessionOptions
 }
 
 // Models runs a reference and a model on the same inputs and compares their outputs. That they differ is no error: it is the Report's answer. Errors
@@ -38,6 +42,10 @@ type Options struct {
 // options contradict each other; Engine where the engine fails.
 func Models(e Engine, reference, model Source, o Options) (*Report, error) {
 	inputs, outputs, notes, err := matchAll(reference.Model, model.Model, o.Map, o.Only)
+	if err != nil {
+		return nil, err
+	}
+	turned, err := newLayouts(o, inputs, outputs)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +68,9 @@ func Models(e Engine, reference, model Source, o Options) (*Report, error) {
 	if allGiven(p) {
 		r.Samples = 1
 	}
+	if o.ReferenceSession != nil && optimization(*o.ReferenceSession) != r.Optimization {
+		r.ReferenceOptimization = optimization(*o.ReferenceSession)
+	}
 	if r.Reference, err = describe(reference); err != nil {
 		return nil, err
 	}
@@ -72,7 +83,7 @@ func Models(e Engine, reference, model Source, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &comparison{plan: p, outputs: outputs, o: o, report: r, rules: held}
+	c := &comparison{plan: p, outputs: outputs, o: o, report: r, rules: held, layouts: turned}
 	if err := c.open(e, reference, model, batches); err != nil {
 		return nil, err
 	}
@@ -83,6 +94,9 @@ func Models(e Engine, reference, model Source, o Options) (*Report, error) {
 				return nil, err
 			}
 		}
+	}
+	for i, in := range p.inputs {
+		r.Inputs[i].SHA256 = c.fed.of(in.pair.ref.name)
 	}
 	return r, nil
 }
@@ -145,6 +159,8 @@ type comparison struct {
 	outputs []portPair
 	o       Options
 	rules   *rules
+	layouts *layouts
+	fed     fedHashes
 	report  *Report
 	ref     *batchRunner
 	got     *batchRunner
@@ -152,7 +168,7 @@ type comparison struct {
 
 func (c *comparison) open(e Engine, reference, model Source, batches []int64) (err error) {
 	c.ref = &batchRunner{step: c.plan.refStep, carries: map[string]bool{}}
-	c.got = &batchRunner{step: c.plan.gotStep, carries: map[string]bool{}}
+	c.got = &batchRunner{step: c.plan.gotStep, carries: map[string]bool{}, in: c.layouts.in, out: c.layouts.out}
 	for _, in := range c.plan.inputs {
 		c.ref.carries[in.pair.ref.name] = in.carries
 		c.got.carries[in.pair.got.name] = in.carries
@@ -180,7 +196,11 @@ func (c *comparison) open(e Engine, reference, model Source, batches []int64) (e
 			c.report.Notes = append(c.report.Notes, fmt.Sprintf("batch %d of %s, whose batch is fixed to %d, was run in %d parts", b, side.who, side.r.step, n))
 		}
 	}
-	if c.ref.session, err = e.Open(reference, c.o.Session); err != nil {
+	first := c.o.Session
+	if c.o.ReferenceSession != nil {
+		first = *c.o.ReferenceSession
+	}
+	if c.ref.session, err = e.Open(reference, first); err != nil {
 		return onnxpb.InFile(err, reference.Path)
 	}
 	if c.got.session, err = e.Open(model, c.o.Session); err != nil {
@@ -201,6 +221,9 @@ func (c *comparison) run(batch int64, sample int) error {
 	if err != nil {
 		return err
 	}
+	for name, v := range refIn {
+		c.fed.add(name, v)
+	}
 	want, err := c.ref.run(refIn, batch)
 	if err != nil {
 		return onnxpb.InFile(c.blameInputs(err), c.report.Reference.Path)
@@ -208,6 +231,12 @@ func (c *comparison) run(batch int64, sample int) error {
 	got, err := c.got.run(gotIn, batch)
 	if err != nil {
 		return onnxpb.InFile(c.blameInputs(err), c.report.Model.Path)
+	}
+	if want, err = cutParts(want, c.layouts.refPart); err != nil {
+		return onnxpb.InFile(err, c.report.Reference.Path)
+	}
+	if got, err = cutParts(got, c.layouts.got); err != nil {
+		return onnxpb.InFile(err, c.report.Model.Path)
 	}
 	return c.judge(batch, sample, want, got)
 }

@@ -14,9 +14,10 @@ import (
 
 func verifyCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "verify",
-		Usage:     "run two models on the same inputs and compare them, or hold a fused head-pose model to its originals",
-		UsageText: "onnxtool verify REFERENCE MODEL [--batch 1,2,7] [--atol 1e-5] [--rtol 1e-4]\nonnxtool verify FUSED --front FRONT --rear REAR [--gate select] [--limit 75] [--batch 1,2,7]",
+		Name:  "verify",
+		Usage: "run two models on the same inputs and compare them, or hold a fused head-pose model to its originals",
+		UsageText: "onnxtool verify REFERENCE MODEL... [--batch 1,2,7] [--atol 1e-5] [--rtol 1e-4] [--tol OUTPUT:cosine=0.999]\nonnxtool verify MODEL --rows [--batch 1,2,7]\n" +
+			"onnxtool verify MODEL --opt-levels\nonnxtool verify FUSED --front FRONT --rear REAR [--gate select] [--limit 75] [--batch 1,2,7]",
 		Description: "Two models: both run in ONNX Runtime on the same seeded or given inputs, and every output is compared:\n" +
 			"|got - want| <= atol + rtol*|want| for floats, equality for all else. The exit code is 0 where all are equal and 1 where not.\n\n" +
 			"One model with --front and --rear: the two run, their poses are combined in plain arithmetic, and the fused model is held to that:\n" +
@@ -28,12 +29,23 @@ func verifyCommand() *cli.Command {
 			&cli.StringFlag{Name: "batch", Usage: "batches to run, a `LIST` such as 1,2,7 (default: what the models or files fix, else 1; with --front 1,2,7)"},
 			&cli.Uint64Flag{Name: "seed", Usage: "`SEED` of generated inputs"},
 			&cli.IntFlag{Name: "samples", Usage: "`COUNT` of generated sets of inputs for each batch (with --front: of images)", DefaultText: "1, with --front 24"},
-			&cli.Float64Flag{Name: "atol", Usage: "absolute `TOLERANCE` (with --front: degrees)", DefaultText: "1e-05, with --front 0.001"},
-			&cli.Float64Flag{Name: "rtol", Usage: "relative `TOLERANCE`", Value: verify.DefaultTolerance.Rel},
+			&cli.Float64Flag{Name: "atol", Usage: "absolute `TOLERANCE` (with --front: degrees)", DefaultText: "by element type, 1e-05 for float32; with --front 0.001"},
+			&cli.Float64Flag{Name: "rtol", Usage: "relative `TOLERANCE`", DefaultText: "by element type, 1e-04 for float32"},
+			&cli.StringSliceFlag{Name: "tol", Usage: "`RULE` for one output, OUTPUT:atol=1e-3,rtol=0, or for all: atol, rtol, ulp, mean, p99, beyond, cosine, snr, angle, top1, iou (may be repeated)"},
+			&cli.StringSliceFlag{Name: "angle", Usage: "`OUTPUT` holds angles in degrees: its errors are along the circle"},
 			&cli.StringSliceFlag{Name: "inputs", Usage: "take inputs from a file: `NAME=FILE` (.npy, .npz, .pb), or FILE alone"},
 			&cli.StringSliceFlag{Name: "range", Usage: "generate elements within `NAME=LO..HI`, or LO..HI for every input"},
 			&cli.StringFlag{Name: "dims", Usage: "numbers for free dimensions, a `LIST` such as L=128,x[2]=64"},
 			&cli.StringSliceFlag{Name: "map", Usage: "`A=B`: input or output A of the reference is B of the model"},
+			&cli.StringSliceFlag{Name: "transpose", Usage: "`NAME=0,3,1,2`: how the axes of an input or output of the model stand against the reference's"},
+			&cli.StringSliceFlag{Name: "slice", Usage: "`NAME=:,0:3`: the part of an output of the model that is compared"},
+			&cli.StringSliceFlag{Name: "slice-ref", Usage: "`NAME=:,0:3`: the part of an output of the reference that is compared"},
+			&cli.BoolFlag{Name: "rows", Usage: "one model: prove that each row of a batch is what the model computes of that row alone"},
+			&cli.StringSliceFlag{Name: "axis", Usage: "with --rows: `NAME=AXIS`, the axis of the batch in an input or output where it is not axis 0"},
+			&cli.BoolFlag{Name: "opt-levels", Usage: "one model: hold it to itself over ONNX Runtime's levels of graph optimisation"},
+			&cli.StringFlag{Name: "junit", Usage: "write the report to `FILE` as JUnit XML, which continuous integration shows"},
+			&cli.StringFlag{Name: "markdown", Usage: "write the report to `FILE` as Markdown, for pull requests"},
+			&cli.StringFlag{Name: "html", Usage: "write the report to `FILE` as one page of HTML, with histograms of the errors"},
 			&cli.StringSliceFlag{Name: "only", Usage: "compare the output `NAME` of the reference alone (may be repeated)"},
 			&cli.StringFlag{Name: "opt", Value: verify.OptimizeAll, Usage: "`LEVEL` of graph optimisation: all, extended, basic, none"},
 			&cli.IntFlag{Name: "threads", Usage: "`COUNT` of threads for one operator; 0 leaves it to ONNX Runtime"},
@@ -69,7 +81,7 @@ var headFlags = []string{"gate", "limit", "order", "output", "front-order", "rea
 	"front-pose", "rear-pose", "near", "require-coverage"}
 
 // pairFlags are those that make sense without them only.
-var pairFlags = []string{"rtol", "map", "only"}
+var pairFlags = []string{"rtol", "map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "rows", "axis", "opt-levels", "junit", "markdown", "html"}
 
 func runVerify(c *cli.Context) error {
 	head := c.IsSet("front") || c.IsSet("rear")
@@ -82,9 +94,19 @@ func runVerify(c *cli.Context) error {
 			return usagef("--%s %s", name, why)
 		}
 	}
-	if c.NArg() != want {
+	alone := c.Bool("rows") || c.Bool("opt-levels")
+	if alone {
+		want = 1
+	}
+	if c.NArg() < want || c.NArg() > want && (head || alone) {
 		hint := "give the reference and the model, or one fused model with --front and --rear"
 		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%d models are needed, %d given", want, c.NArg()), Hint: hint}
+	}
+	if c.Bool("rows") {
+		return runVerifyRows(c)
+	}
+	if c.IsSet("axis") {
+		return usagef("--axis needs --rows")
 	}
 	if head {
 		if c.String("front") == "" || c.String("rear") == "" {
@@ -133,15 +155,11 @@ func contains(list []string, s string) bool {
 }
 
 func runVerifyPair(c *cli.Context) error {
-	o := verify.Options{Seed: c.Uint64("seed"), Samples: c.Int("samples"), Tolerance: verify.DefaultTolerance, Only: c.StringSlice("only")}
-	if c.IsSet("atol") {
-		o.Tolerance.Abs = c.Float64("atol")
+	o := verify.Options{Seed: c.Uint64("seed"), Samples: c.Int("samples"), Only: c.StringSlice("only")}
+	err := verifyRules(c, &o)
+	if err != nil {
+		return err
 	}
-	o.Tolerance.Rel = c.Float64("rtol")
-	if !(o.Tolerance.Abs >= 0) || !(o.Tolerance.Rel >= 0) {
-		return usagef("tolerances cannot be negative")
-	}
-	var err error
 	if o.Session, err = sessionOptions(c); err != nil {
 		return err
 	}
@@ -164,20 +182,7 @@ func runVerifyPair(c *cli.Context) error {
 		}
 		o.Map = append(o.Map, p)
 	}
-	models, closeAll, err := sources(c, c.Args().Get(0), c.Args().Get(1))
-	if err != nil {
-		return err
-	}
-	defer closeAll()
-	e, err := engine(c)
-	if err != nil {
-		return err
-	}
-	r, err := verify.Models(e, models[0], models[1], o)
-	if err != nil {
-		return whyRefused(err, models)
-	}
-	return answer(c, r, r.Equal, func() error { return r.WriteText(c.App.Writer) })
+	return runComparison(c, o)
 }
 
 func runVerifyHead(c *cli.Context) error {

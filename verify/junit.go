@@ -1,0 +1,111 @@
+package verify
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// JUnit is a report in the form of XML that continuous integration shows: one test suite for each pair of models, one test case for each output, batch and sample.
+type JUnit struct {
+	XMLName  xml.Name     `xml:"testsuites"`
+	Name     string       `xml:"name,attr"`
+	Tests    int          `xml:"tests,attr"`
+	Failures int          `xml:"failures,attr"`
+	Errors   int          `xml:"errors,attr"`
+	Suites   []JUnitSuite `xml:"testsuite"`
+}
+
+// JUnitSuite is one comparison.
+type JUnitSuite struct {
+	Name       string          `xml:"name,attr"`
+	Tests      int             `xml:"tests,attr"`
+	Failures   int             `xml:"failures,attr"`
+	Errors     int             `xml:"errors,attr"`
+	Skipped    int             `xml:"skipped,attr"`
+	Properties []JUnitProperty `xml:"properties>property"`
+	Cases      []JUnitCase     `xml:"testcase"`
+	Out        string          `xml:"system-out,omitempty"`
+}
+
+// JUnitProperty is a fact about a suite.
+type JUnitProperty struct {
+	Name  string `xml:"name,attr"`
+	Value string `xml:"value,attr"`
+}
+
+// JUnitCase is one comparison of one output. Nothing is known of its time, which is not written.
+type JUnitCase struct {
+	Name    string        `xml:"name,attr"`
+	Class   string        `xml:"classname,attr"`
+	Failure *JUnitProblem `xml:"failure"`
+	Error   *JUnitProblem `xml:"error"`
+	Skipped *JUnitProblem `xml:"skipped"`
+}
+
+// JUnitProblem says what is wrong.
+type JUnitProblem struct {
+	Message string `xml:"message,attr"`
+	Type    string `xml:"type,attr,omitempty"`
+	Text    string `xml:",chardata"`
+}
+
+// Add adds a report.
+func (j *JUnit) Add(r *Report) {
+	s := JUnitSuite{Name: xmlText(r.title()), Properties: []JUnitProperty{
+		{"reference.sha256", r.Reference.SHA256}, {"model.sha256", r.Model.SHA256}, {"engine", r.Engine.Name + " " + r.Engine.Version}, {"optimization", r.Optimization}, {"seed", fmt.Sprint(r.Seed)}}}
+	for _, row := range r.Outputs {
+		c := JUnitCase{Name: fmt.Sprintf("%s%s batch %d", pairName(row.Reference, row.Model), row.Path, row.Batch), Class: xmlText(r.title())}
+		if r.Samples > 1 {
+			c.Name += fmt.Sprintf(" sample %d", row.Sample)
+		}
+		c.Name = xmlText(c.Name)
+		if !row.Equal {
+			text := xmlText(r.fault(row))
+			c.Failure = &JUnitProblem{Message: text, Type: "difference", Text: xmlText(row.Rule)}
+			s.Failures++
+		}
+		s.Cases = append(s.Cases, c)
+	}
+	s.Tests = len(s.Cases)
+	s.Out = xmlText(strings.Join(r.Notes, "\n"))
+	j.Suites = append(j.Suites, s)
+	j.Tests += s.Tests
+	j.Failures += s.Failures
+}
+
+// Fail adds an error that kept anything from being compared.
+func (j *JUnit) Fail(name string, err error) {
+	name = xmlText(name)
+	j.Suites = append(j.Suites, JUnitSuite{Name: name, Tests: 1, Errors: 1, Cases: []JUnitCase{{Name: "run", Class: name, Error: &JUnitProblem{Message: xmlText(err.Error()), Type: "error"}}}})
+	j.Tests++
+	j.Errors++
+}
+
+// Write writes the XML.
+func (j *JUnit) Write(w io.Writer) error {
+	if j.Name == "" {
+		j.Name = "onnxtool"
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	enc := xml.NewEncoder(w)
+	enc.Indent("", "  ")
+	if err := enc.Encode(j); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
+// xmlText leaves out what XML cannot hold.
+func xmlText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' || r == '\n' || r >= 0x20 && r != 0xfffe && r != 0xffff {
+			return r
+		}
+		return '?'
+	}, strings.ToValidUTF8(s, "?"))
+}
