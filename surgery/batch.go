@@ -1,6 +1,7 @@
 package surgery
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -50,8 +51,14 @@ func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions) (*Report, 
 	}
 	flow, err := followBatch(work, in, old, free, o, edit)
 	if err != nil && untouched != nil {
-		if f, again, told := followRewritten(untouched, in, o, flow); f != nil {
+		f, again, told, blocked := followRewritten(untouched, in, o, flow)
+		var e *onnxpb.Error
+		if f != nil {
 			work, edit, flow, err = again, told, f, nil
+		} else if blocked != "" && errors.As(err, &e) {
+			why := *e
+			why.Msg += fmt.Sprintf("; the axis could stay if %q behind it were known to work beside it", blocked)
+			err = &why
 		}
 	}
 	if err != nil && free && in.claimedByOutputs(m) {
@@ -122,27 +129,43 @@ func followBatch(m *onnxpb.ModelProto, in *batchInputsOf, old int64, free bool, 
 	return flow, outputsKeepRows(m, flow)
 }
 
+// mostRounds bounds how often a model is gone through for another Squeeze.
+const mostRounds = 100
+
 // followRewritten writes otherwise, one after the other, what computes the same for one row and cannot be followed as it stands, until the batch can be followed; flow is what was
-// found of the model before. It returns nil if that does not help. The model may be left half done.
-func followRewritten(m *onnxpb.ModelProto, in *batchInputsOf, o BatchOptions, flow *batchFlow) (*batchFlow, *onnxpb.ModelProto, *Report) {
+// found of the model before. It returns nil if that does not help, and which node was in the way of a Squeeze. The model may be left half done.
+func followRewritten(m *onnxpb.ModelProto, in *batchInputsOf, o BatchOptions, flow *batchFlow) (_ *batchFlow, _ *onnxpb.ModelProto, _ *Report, blocked string) {
 	edit := &Report{}
 	var squeezes []squeezedBatch
-	for {
-		if !ownRows(m, flow, edit) {
-			if flow == nil || flow.squeezed == nil || slices.Contains(squeezes, *flow.squeezed) {
-				return nil, nil, nil
+	numbers := &rowNumbers{report: edit, done: map[*onnxpb.NodeProto]bool{}}
+	for rounds := 0; ; rounds++ {
+		if !numbers.take(m, flow) {
+			// Each round finds one that those before do not lead to.
+			if flow == nil || flow.squeezed == nil || slices.Contains(squeezes, *flow.squeezed) || rounds == mostRounds {
+				return nil, nil, nil, ""
 			}
 			squeezes = append(squeezes, *flow.squeezed)
+			for _, s := range flow.squeezers() {
+				if !slices.Contains(squeezes, s) {
+					squeezes = append(squeezes, s)
+				}
+			}
 		}
 		work, told := onnxpb.Clone(m), &Report{}
 		told.Merge(edit)
 		// All at once, as what one of them leaves may meet what another one does.
-		if len(squeezes) > 0 && !keepSqueezed(work, squeezes, told) {
-			return nil, nil, nil
+		if len(squeezes) > 0 {
+			var facts map[string]*batchFact
+			if flow != nil {
+				facts = flow.facts
+			}
+			if kept, node := keepSqueezed(work, squeezes, facts, told); !kept {
+				return nil, nil, nil, node
+			}
 		}
 		var err error
 		if flow, err = followBatch(work, in, 1, false, o, told); err == nil {
-			return flow, work, told
+			return flow, work, told, ""
 		}
 	}
 }

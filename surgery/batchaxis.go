@@ -303,6 +303,13 @@ func transposition(n *onnxpb.NodeProto, rank int) ([]int, bool) {
 	return perm, true
 }
 
+// dropped remembers that this Squeeze would drop the batch.
+func (c *batchCall) dropped(x *batchFact) {
+	if len(c.n.GetOutput()) == 1 && c.n.Output[0] != "" && len(c.n.GetInput()) > 0 {
+		c.f.squeezed = &squeezedBatch{c.n.Output[0], x.axis}
+	}
+}
+
 // squeeze is Squeeze of axes that do not hold the batch.
 func (c *batchCall) squeeze() ([]*batchFact, error) {
 	x, err := c.data(0)
@@ -315,7 +322,7 @@ func (c *batchCall) squeeze() ([]*batchFact, error) {
 	}
 	if !given {
 		if x.rows() && x.dims[x.axis].at(c.f.old).is(1) {
-			c.f.squeezed = &squeezedBatch{c.n.Output[0], x.axis}
+			c.dropped(x)
 			return nil, c.refuse("without axes it drops the batch where that is 1, and keeps it otherwise")
 		}
 		oneRow := x.rows() && x.dims[x.axis].at(1).is(1) // which would go, too
@@ -339,7 +346,7 @@ func (c *batchCall) squeeze() ([]*batchFact, error) {
 	}
 	for _, a := range list {
 		if i, ok := normAxis(a, x.rank()); ok && i == x.axis {
-			c.f.squeezed = &squeezedBatch{c.n.Output[0], x.axis}
+			c.dropped(x)
 			return nil, c.refuse("it drops axis %d, which holds the batch (%s)", i, formatExtents(x.dims))
 		}
 	}

@@ -13,6 +13,9 @@ func (k *keptAxis) beside(n *onnxpb.NodeProto) bool {
 		return false
 	}
 	op := n.GetOpType()
+	if !k.complete(n) {
+		return false
+	}
 	if rule := besideRules[op]; rule != nil {
 		// Only the first input has the axis; the others are settings.
 		at, first := k.at[n.Input[0]]
@@ -24,7 +27,7 @@ func (k *keptAxis) beside(n *onnxpb.NodeProto) bool {
 		rank, ok := k.rank(n.Input[0])
 		return first && ok && rule(k, n, rank, at)
 	}
-	if len(n.GetOutput()) != 1 {
+	if len(n.GetOutput()) != 1 || op == "PRelu" && !k.has(n.Input[0]) { // whose slope makes nothing larger
 		return false
 	}
 	switch {
@@ -38,6 +41,27 @@ func (k *keptAxis) beside(n *onnxpb.NodeProto) bool {
 		return k.broadcast(n)
 	}
 	return false
+}
+
+// complete tells whether a node has the inputs and outputs that it needs, which the checker has not been asked yet.
+func (k *keptAxis) complete(n *onnxpb.NodeProto) bool {
+	least := 1
+	switch n.GetOpType() {
+	case "CumSum", "Expand", "Gather", "Gemm", "LayerNormalization", "MatMul", "PRelu", "RMSNormalization", "Tile":
+		least = 2
+	case "Where":
+		least = 3
+	case "Slice":
+		if k.m.OpsetVersion("") >= 10 {
+			least = 3
+		}
+	}
+	return len(n.Input) >= least && !slices.Contains(n.Input[:least], "") && n.Output[0] != ""
+}
+
+func (k *keptAxis) has(name string) bool {
+	_, ok := k.at[name]
+	return ok
 }
 
 // besideRules are for operators whose first input has the axis, by what they do beside it: they get its rank without the axis, and where the axis is.
@@ -167,6 +191,7 @@ func (k *keptAxis) unsqueeze(n *onnxpb.NodeProto, rank, at int) bool {
 	// The new axis that stands where the kept one is takes its place.
 	for i, a := range list {
 		if a-i == at {
+			k.back[n.Output[0]] = a
 			k.setAxes(n, slices.Delete(list, i, i+1), "brings the axis of the batch back")
 			return true
 		}

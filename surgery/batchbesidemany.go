@@ -53,11 +53,36 @@ func (k *keptAxis) broadcast(n *onnxpb.NodeProto) bool {
 	if !ok {
 		return false
 	}
+	if axis, met, fits := k.meetsRows(n, tail, most); met {
+		k.back[n.Output[0]] = axis // the rows of the others stand where the kept axis comes to lie
+		return fits
+	}
 	if !slices.ContainsFunc(n.Input, func(name string) bool { return k.at[name] > 0 }) {
 		tail = most // what is in front stays there
 	}
 	k.widen(n, tail)
 	return k.keep(n, most-tail)
+}
+
+// meetsRows tells whether some inputs have the rows in an axis that they had before, and whether that is where the kept axis stands when all are aligned at the end.
+func (k *keptAxis) meetsRows(n *onnxpb.NodeProto, tail, most int) (axis int, met, fits bool) {
+	fits = true
+	for _, name := range n.Input {
+		r, _ := k.rank(name)
+		if a, kept := k.at[name]; kept {
+			fits = fits && r-a == tail && r < most
+			continue
+		}
+		a, back := k.back[name]
+		if x := k.facts[name]; !back && x.rows() && x.plain() {
+			a, back = x.axis, true
+		}
+		if back {
+			met = true
+			fits = fits && r-1-a == tail
+		}
+	}
+	return most - 1 - tail, met, fits
 }
 
 // matMul is MatMul of matrices behind the axis, of rows by a matrix, and of vectors.

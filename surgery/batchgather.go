@@ -8,15 +8,31 @@ import (
 	"onnxtool/shape"
 )
 
-// ownRows rewrites GatherND and ScatterND where the first number of each index is that of the one row, in a tensor of one row: x[arange(1), i], or x[..., i] = u as exporters write it. An
+// take rewrites GatherND and ScatterND where the first number of each index is that of the one row, in a tensor of one row: x[arange(1), i], or x[..., i] = u as exporters write it. An
 // index into one row can only be that of the row, so the other numbers say it all, and each row can pick from itself, or be written to, whatever their number. Nodes of which is known that
 // they do not meet the batch are left alone. It returns false where there is none.
-func ownRows(m *onnxpb.ModelProto, flow *batchFlow, r *Report) bool {
+func (o *rowNumbers) take(m *onnxpb.ModelProto, flow *batchFlow) bool {
 	g := m.GetGraph()
-	o := &rowNumbers{names: NewNames(m), shapes: shape.Infer(m, shape.Options{}), index: NewGraph(m), opset: m.OpsetVersion(""), report: r}
+	meets := func(n *onnxpb.NodeProto) bool {
+		op := n.GetOpType()
+		if op != "GatherND" && op != "ScatterND" || onnxpb.NormalDomain(n.GetDomain()) != "" || len(n.GetInput()) < 2 || len(n.GetOutput()) != 1 || n.Output[0] == "" || o.done[n] {
+			return false
+		}
+		if flow == nil || flow.facts[n.Input[0]] == nil {
+			return true
+		}
+		x := flow.facts[n.Input[0]]
+		return x.axis == 0 || !x.rows() && op == "ScatterND" // what is written may hold the rows
+	}
+	if !slices.ContainsFunc(g.GetNode(), meets) {
+		return false
+	}
+	o.found, o.unread = false, nil
+	o.names, o.shapes, o.index, o.opset = NewNames(m), shape.Infer(m, shape.Options{}), NewGraph(m), m.OpsetVersion("")
 	nodes := make([]*onnxpb.NodeProto, 0, len(g.GetNode()))
 	for _, n := range g.GetNode() {
-		if known := flow != nil && len(n.GetInput()) > 0 && flow.facts[n.Input[0]] != nil && !flow.facts[n.Input[0]].rows(); !known && onnxpb.NormalDomain(n.GetDomain()) == "" {
+		if meets(n) {
+			o.done[n] = true
 			switch n.GetOpType() {
 			case "GatherND":
 				if o.opset >= 12 { // which has batch_dims
@@ -33,7 +49,7 @@ func ownRows(m *onnxpb.ModelProto, flow *batchFlow, r *Report) bool {
 		return false
 	}
 	g.Node = nodes
-	dropChains(m, o.unread, r)
+	dropChains(m, o.unread, o.report)
 	return true
 }
 
@@ -46,6 +62,7 @@ type rowNumbers struct {
 	before []*onnxpb.NodeProto // of the node that is looked at
 	unread []string
 	found  bool
+	done   map[*onnxpb.NodeProto]bool // nodes that were looked at, or put there
 	report *Report
 }
 
@@ -71,7 +88,8 @@ func (o *rowNumbers) indexed(n *onnxpb.NodeProto) (data, by []expr.Expr, depth i
 
 func (o *rowNumbers) insert(op, name string, inputs []string, attrs ...*onnxpb.AttributeProto) string {
 	name = o.names.Value(name)
-	o.before = append(o.before, onnxpb.Node(op, o.names.Node(name), inputs, []string{name}, attrs...))
+	n := onnxpb.Node(op, o.names.Node(name), inputs, []string{name}, attrs...)
+	o.before, o.done[n] = append(o.before, n), true
 	return name
 }
 
@@ -154,29 +172,44 @@ func (o *rowNumbers) scatter(n *onnxpb.NodeProto) {
 
 // dropChains removes the nodes and constants that were there only for values that nothing reads any more.
 func dropChains(m *onnxpb.ModelProto, unread []string, r *Report) {
-	for len(unread) > 0 {
-		index := NewGraph(m)
-		var next []string
-		gone := map[*onnxpb.NodeProto]bool{}
-		for _, name := range unread {
-			n := index.Producer(name)
-			if n == nil || n.GetOpType() == "Constant" || gone[n] {
-				continue
+	index := NewGraph(m)
+	readers := map[string]int{}
+	count := func(name string) int {
+		if _, known := readers[name]; !known {
+			readers[name] = len(index.Consumers(name))
+			if index.IsOutput(name) {
+				readers[name]++
 			}
-			if slices.ContainsFunc(n.GetOutput(), func(o string) bool { return o != "" && (len(index.Consumers(o)) > 0 || index.IsOutput(o)) }) {
-				continue
-			}
-			gone[n] = true
-			r.Add("removed", "node", n.Label(), "", "")
-			next = append(append(next, n.GetInput()...), captured(n)...)
 		}
+		return readers[name]
+	}
+	gone := map[*onnxpb.NodeProto]bool{}
+	var constants []string
+	for work := slices.Clone(unread); len(work) > 0; {
+		name := work[len(work)-1]
+		work = work[:len(work)-1]
+		n := index.Producer(name)
+		if n == nil || n.GetOpType() == "Constant" {
+			constants = append(constants, name)
+			continue
+		}
+		if gone[n] || slices.ContainsFunc(n.GetOutput(), func(o string) bool { return o != "" && count(o) > 0 }) {
+			continue
+		}
+		gone[n] = true
+		r.Add("removed", "node", n.Label(), "", "")
+		for _, in := range append(slices.Clone(n.GetInput()), captured(n)...) {
+			if in != "" {
+				if readers[in] = count(in) - 1; readers[in] == 0 {
+					work = append(work, in)
+				}
+			}
+		}
+	}
+	if len(gone) > 0 {
 		g := m.GetGraph()
 		g.Node = slices.DeleteFunc(g.Node, func(n *onnxpb.NodeProto) bool { return gone[n] })
-		g.ValueInfo = slices.DeleteFunc(g.ValueInfo, func(v *onnxpb.ValueInfoProto) bool {
-			n := index.Producer(v.GetName())
-			return n != nil && gone[n]
-		})
-		dropReplaced(m, next, r)
-		unread = next
+		g.ValueInfo = slices.DeleteFunc(g.ValueInfo, func(v *onnxpb.ValueInfoProto) bool { return gone[index.Producer(v.GetName())] })
 	}
+	dropReplaced(m, constants, r)
 }

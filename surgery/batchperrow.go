@@ -1,6 +1,7 @@
 package surgery
 
 import (
+	"slices"
 	"sync"
 
 	"onnxtool/onnxpb"
@@ -10,17 +11,40 @@ import (
 // perRowOps are the operators whose rules need to know what was inferred.
 var perRowOps = map[string]bool{}
 
-// addPerRow adds operators that work on each element of axis 0 by itself, of all inputs that are listed; their other inputs are the same for every row.
-func addPerRow(rules map[string]batchRule, ops map[string][]int) {
+// rowInputs says which inputs of an operator have a row for each element of axis 0; all others are the same for every row.
+type rowInputs struct {
+	all    []int
+	either map[int]int // inputs that have one in axis 0 or one for all, and the rank at which they have that axis
+	rank   int         // the least that the first may have
+}
+
+// addPerRow adds operators that work on each element of axis 0 by itself.
+func addPerRow(rules map[string]batchRule, ops map[string]rowInputs) {
 	for op, inputs := range ops {
 		perRowOps[op] = true
-		rules[op] = batchRule{func(c *batchCall) ([]*batchFact, error) { return c.perRow(inputs) }, at(inputs...), 0}
+		rows := at(inputs.all...)
+		for i := range inputs.either {
+			rows |= at(i)
+		}
+		rules[op] = batchRule{func(c *batchCall) ([]*batchFact, error) { return c.perRow(inputs) }, rows, 0}
 	}
 }
 
 // perRow is an operator that works on each element of axis 0 of some inputs by itself. One of them that is the same for every row is repeated.
-func (c *batchCall) perRow(inputs []int) ([]*batchFact, error) {
-	holder := -1
+func (c *batchCall) perRow(of rowInputs) ([]*batchFact, error) {
+	inputs, holder := slices.Clone(of.all), -1
+	for i, rank := range of.either {
+		if x := c.input(i); x.rows() || x != nil && x.ranked && x.rank() == rank && !x.dims[0].is(1) {
+			if !x.ranked || x.rank() != rank {
+				return nil, c.refuse("its input %q (%s) holds rows, which it takes at rank %d only", c.n.Input[i], formatExtents(x.dims), rank)
+			}
+			inputs = append(inputs, i)
+		}
+	}
+	slices.Sort(inputs)
+	if x := c.input(0); x.rows() && x.rank() < of.rank {
+		return nil, c.mixes("of rank %d its input %q is one row", x.rank(), c.n.Input[0])
+	}
 	for _, i := range inputs {
 		x := c.input(i)
 		if !x.rows() {
@@ -137,7 +161,26 @@ func (c *batchCall) rotary() ([]*batchFact, error) {
 			return nil, c.refuse("its input %q depends on what the rows hold, so one row's result would hang on the others", c.n.Input[i])
 		}
 	}
-	return c.perRow(inputs)
+	return c.perRow(rowInputs{all: inputs})
+}
+
+// skipNormalize is a normalisation of the sum of two tensors, of which the second may lack the axis of the batch.
+func (c *batchCall) skipNormalize() ([]*batchFact, error) {
+	x, err := c.data(0)
+	if err != nil {
+		return nil, err
+	}
+	skip, err := c.data(1)
+	if err != nil {
+		return nil, err
+	}
+	if x.rank() == skip.rank() {
+		return c.perRow(rowInputs{all: []int{0, 1}})
+	}
+	if skip.rows() {
+		return nil, c.refuse("%q (%s) holds rows, and has not the rank of %q (%s)", c.n.Input[1], formatExtents(skip.dims), c.n.Input[0], formatExtents(x.dims))
+	}
+	return c.perRow(rowInputs{all: []int{0}})
 }
 
 // inferred returns what follows for the values of the model as it was: shapes at the old batch.

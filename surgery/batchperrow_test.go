@@ -39,15 +39,27 @@ func TestSetBatchPerRow(t *testing.T) {
 			y = com.microsoft.SkipLayerNormalization<epsilon: float = 0.001>(x, s, g, b) }`},
 		"MultiHeadAttention": {16, `g (float[1,3,4] x) => (float[1,3,4] y) <float[1,5,4] k = {` + numbers(20) + `}, float[1,5,4] v = {` + numbers(20) + `}> {
 			y = com.microsoft.MultiHeadAttention<num_heads: int = 2>(x, k, v) }`},
-		"Attention":       {23, `g (float[1,3,4] x) => (float[1,3,4] y) <float[1,5,4] k = {` + numbers(20) + `}> { y = Attention<q_num_heads = 2, kv_num_heads = 2>(x, k, k) }`},
-		"RotaryEmbedding": {23, `g (float[1,2,3,4] x) => (float[1,2,3,4] y) <float[1,3,2] c = {` + numbers(6) + `}, float[1,3,2] s = {` + numbers(6) + `}> { y = RotaryEmbedding(x, c, s) }`},
+		"SkipLayerNormalization by a skip without a batch": {16, `g (float[1,1,4] x) => (float[1,1,4] y) <float[1,4] s = {1,2,3,4}, float[4] g = {1,2,1,2}> {
+			y = com.microsoft.SkipLayerNormalization<epsilon: float = 0.001>(x, s, g) }`},
+		"MultiHeadAttention of rows merged with groups, with a bias for each": {16, `g (float[1,2,3,4] x) => (float[1,2,3,4] y) <float[2,2,3,3] m = {` + numbers(36) + `}, int64[3] s = {2,3,4}, int64[4] z = {1,2,3,4}> {
+			r = Reshape(x, s)  a = com.microsoft.MultiHeadAttention<num_heads: int = 2>(r, r, r, "", "", m)  y = Reshape(a, z) }`},
+		"MultiHeadAttention with one bias for all": {16, `g (float[1,3,4] x) => (float[1,3,4] y) <float[1,2,3,3] m = {` + numbers(18) + `}> {
+			y = com.microsoft.MultiHeadAttention<num_heads: int = 2>(x, x, x, "", "", m) }`},
+		"RotaryEmbedding of ONNX Runtime, by positions": {16, `g (float[1,2,3,4] x) => (float[1,2,3,4] y) <float[5,2] c = {` + numbers(10) + `}, float[5,2] s = {` + numbers(10) + `}, int64[1,3] p = {0,2,4}> {
+			y = com.microsoft.RotaryEmbedding<num_heads: int = 2>(x, p, c, s) }`},
+		"FusedMatMul": {16, `g (float[1,3,4] x) => (float[1,3,3] y) { y = com.microsoft.FusedMatMul<transB: int = 1, alpha: float = 0.5>(x, x) }`},
+		"GridSample in a branch": {16, `g (float[1,2,3,3] x) => (float[1,2,2,2] y) <bool c = {1}, float[1,2,2,2] grid = {` + numbers(8) + `}> {
+			y = If(c)<then_branch = a () => (float[1,2,2,2] p) { p = GridSample(x, grid) }, else_branch = b () => (float[1,2,2,2] q) { m = Neg(x)  q = GridSample(m, grid) }> }`},
+		"Scaler and Normalizer": {16, `g (float[1,2] x) => (float[1,2] y) { s = ai.onnx.ml.Scaler<offset: floats = [1.0, 2.0], scale: floats = [0.5, 2.0]>(x)  y = ai.onnx.ml.Normalizer<norm: string = "L2">(s) }`},
+		"Attention":             {23, `g (float[1,3,4] x) => (float[1,3,4] y) <float[1,5,4] k = {` + numbers(20) + `}> { y = Attention<q_num_heads = 2, kv_num_heads = 2>(x, k, k) }`},
+		"RotaryEmbedding":       {23, `g (float[1,2,3,4] x) => (float[1,2,3,4] y) <float[1,3,2] c = {` + numbers(6) + `}, float[1,3,2] s = {` + numbers(6) + `}> { y = RotaryEmbedding(x, c, s) }`},
 		"RotaryEmbedding by positions": {23, `g (float[1,2,3,4] x) => (float[1,2,3,4] y) <float[5,2] c = {` + numbers(10) + `}, float[5,2] s = {` + numbers(10) + `}, int64[1,3] p = {0,2,4}> {
 			y = RotaryEmbedding(x, c, s, p) }`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Replace(c.model, "(x, k)  n", "(x, two)  n", 1)
 			text = strings.Replace(text, "(float[1,4] y) { v, i", "(float[1,4] y) <int64[1] two = {2}> { v, i", 1)
-			original, err := onnxtext.Parse(strings.Replace("<ir_version: 10, opset_import: [\"\": OPSET, \"com.microsoft\": 1]>\n"+text, "OPSET", strconv.Itoa(c.opset), 1))
+			original, err := onnxtext.Parse(strings.Replace("<ir_version: 10, opset_import: [\"\": OPSET, \"com.microsoft\": 1, \"ai.onnx.ml\": 3]>\n"+text, "OPSET", strconv.Itoa(c.opset), 1))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,5 +80,45 @@ func TestSetBatchPerRow(t *testing.T) {
 				t.Errorf("rows differ:\n%s", b.String())
 			}
 		})
+	}
+}
+
+// What these take for a row is not one, or cannot be made one for each.
+func TestSetBatchPerRowRefuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"FeatureVectorizer":                   `g (float[1,2] x) => (float[1,5] y) <float[1,3] w = {1,2,3}> { y = ai.onnx.ml.FeatureVectorizer<inputdimensions: ints = [2,3]>(x, w) }`,
+		"Normalizer of a vector":              `g (float[1] x) => (float[1] y) { y = ai.onnx.ml.Normalizer<norm: string = "L1">(x) }`,
+		"a skip of rows, of another rank":     `g (float[1,1,4] x, float[1,4] k) => (float[1,1,4] y) <float[4] g = {1,1,1,1}> { y = com.microsoft.SkipLayerNormalization(x, k, g) }`,
+		"PRelu of a constant by rows":         `g (float[1,4] x) => (float[1,4] y) <float[4] w = {1,2,3,4}> { y = PRelu(w, x) }`,
+		"PRelu of a constant by squeezed":     `g (float[1,1] x) => (float[1,1,1] y) <int64[1] z = {0}, int64[1] o = {1}, float[1] w = {3}> { s = Squeeze(x, z)  p = PRelu(w, s)  n = Unsqueeze(p, o)  y = Unsqueeze(n, z) }`,
+		"one scale over all rows":             `g (float[1,4] x) => (float[1,2] y) <int8[4,2] w = {1,2,3,4,5,6,7,8}, float s = {0.1}> { y = com.microsoft.DynamicQuantizeMatMul(x, w, s) }`,
+		"what is squeezed goes into a kernel": `g (float[1,2,3,3] x) => (float[1,1,1] y) <int64[1] z = {0}, float[1,1,3,3] i = {1,2,3,4,5,6,7,8,9}> { s = Squeeze(x, z)  u = Unsqueeze(s, z)  y = Conv(i, u) }`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := onnxtext.Parse("<ir_version: 10, opset_import: [\"\": 16, \"com.microsoft\": 1, \"ai.onnx.ml\": 3]>\n" + text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = surgery.SetBatch(m, onnxpb.Symbol("N"))
+			if onnxpb.KindOf(err) != onnxpb.Refused {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// Nodes behind a Squeeze that lack inputs or outputs are an error, or are left as they are, and no end of the process.
+func TestSetBatchOfIncompleteNodes(t *testing.T) {
+	z := ints("z", 0)
+	for _, n := range []*onnxpb.NodeProto{
+		op("Gemm", "y", "s"), op("Gather", "y", "s"), op("MatMul", "y", "s"), op("Slice", "y", "s"), op("Where", "y", "s"), op("Expand", "y", "s"), op("Tile", "y", "s"), op("CumSum", "y", "s"),
+		op("LayerNormalization", "y", "s"), op("Reshape", "y", "s"), op("Pad", "y", "s"), op("Concat", "y", "s"), op("TopK", "y", "s"), op("Split", "y", "s"), op("Squeeze", "y", "s "), op("Unsqueeze", "y", "s"),
+		onnxpb.Node("Relu", "none", []string{"s"}, nil), onnxpb.Node("Relu", "empty", []string{"s"}, []string{""}), onnxpb.Node("ScatterND", "none", []string{"x", "z", "x"}, nil),
+		onnxpb.Node("Squeeze", "none", []string{"x", "z"}, nil), onnxpb.Node("Squeeze", "empty", []string{"x", "z"}, []string{""}), onnxpb.Node("Squeeze", "alone", nil, []string{"q"}),
+	} {
+		m := bm{x: nums(1, 3), y: nums(3), inits: []*onnxpb.TensorProto{z}, nodes: []*onnxpb.NodeProto{op("Squeeze", "s", "x z"), n}}.model()
+		if _, err := surgery.SetBatch(m, onnxpb.Symbol("N")); err != nil && onnxpb.KindOf(err) == onnxpb.Engine {
+			t.Errorf("%s: %v", n.GetOpType(), err)
+		}
 	}
 }

@@ -73,8 +73,9 @@ func init() {
 	add((*batchCall).det, at(0), 0, "Det")
 	add((*batchCall).rotary, anyInput, 0, "RotaryEmbedding")
 	add((*batchCall).affineGrid, at(0), at(1), "AffineGrid")
-	addPerRow(batchRules, map[string][]int{
-		"GridSample": {0, 1}, "DeformConv": {0, 2, 4}, "Col2Im": {0}, "STFT": {0}, "Attention": {0, 1, 2, 4, 5, 6},
+	addPerRow(batchRules, map[string]rowInputs{
+		"GridSample": {all: []int{0, 1}}, "DeformConv": {all: []int{0, 2, 4}}, "Col2Im": {all: []int{0}}, "STFT": {all: []int{0}},
+		"Attention": {all: []int{0, 1, 2, 4, 5, 6}, either: map[int]int{3: 4}},
 	})
 	microsoftBatchRules = map[string]batchRule{"RotaryEmbedding": batchRules["RotaryEmbedding"]}
 	perRowOps["RotaryEmbedding"] = true
@@ -96,14 +97,21 @@ func init() {
 	for _, op := range []string{"Binarizer", "LabelEncoder"} {
 		mlBatchRules[op] = batchRules["Abs"]
 	}
-	addPerRow(mlBatchRules, map[string][]int{
-		"FeatureVectorizer": {0}, "Imputer": {0}, "LinearClassifier": {0}, "LinearRegressor": {0}, "Normalizer": {0}, "SVMClassifier": {0}, "SVMRegressor": {0}, "Scaler": {0},
-		"TreeEnsemble": {0}, "TreeEnsembleClassifier": {0}, "TreeEnsembleRegressor": {0},
+	// These take a vector for one row.
+	features := rowInputs{all: []int{0}, rank: 2}
+	addPerRow(mlBatchRules, map[string]rowInputs{
+		"Imputer": features, "LinearClassifier": features, "LinearRegressor": features, "Normalizer": features, "SVMClassifier": features, "SVMRegressor": features, "Scaler": features,
+		"TreeEnsemble": features, "TreeEnsembleClassifier": features, "TreeEnsembleRegressor": features,
 	})
-	addPerRow(microsoftBatchRules, map[string][]int{
-		"Attention": {0, 3}, "FusedConv": {0, 3}, "MatMulNBits": {0}, "SkipLayerNormalization": {0, 1}, "SkipSimplifiedLayerNormalization": {0, 1}, "EmbedLayerNormalization": {0, 1, 7},
-		"MultiHeadAttention": {0, 1, 2, 4, 6, 7}, "GridSample": {0, 1}, "BiasSplitGelu": {0}, "BiasAdd": {0, 2},
+	addPerRow(microsoftBatchRules, map[string]rowInputs{
+		"Attention": {all: []int{0, 3}, either: map[int]int{5: 4}}, "FusedConv": {all: []int{0, 3}}, "MatMulNBits": {all: []int{0}},
+		"EmbedLayerNormalization": {all: []int{0, 1, 7}, either: map[int]int{8: 2}}, "MultiHeadAttention": {all: []int{0, 1, 2, 4, 6, 7}, either: map[int]int{5: 4}},
+		"GridSample": {all: []int{0, 1}}, "BiasSplitGelu": {all: []int{0}}, "BiasAdd": {all: []int{0, 2}},
 	})
+	for _, op := range []string{"SkipLayerNormalization", "SkipSimplifiedLayerNormalization"} {
+		perRowOps[op] = true
+		microsoftBatchRules[op] = batchRule{(*batchCall).skipNormalize, at(0, 1), 0}
+	}
 }
 
 // microsoftBatchRules says the same of the operators that ONNX Runtime adds, mlBatchRules of those of ai.onnx.ml.
@@ -159,6 +167,9 @@ func (c *batchCall) broadcasting() ([]*batchFact, error) {
 				return nil, err
 			}
 		}
+	}
+	if c.n.GetOpType() == "PRelu" && len(c.in) == 2 && c.in[1].rows() && !c.in[0].rows() {
+		return nil, c.refuse("its slope %q grows with the batch and what it is applied to does not: PRelu makes that no larger", c.n.Input[1])
 	}
 	y, err := c.broadcast(c.in)
 	if err != nil {

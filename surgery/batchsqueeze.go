@@ -13,25 +13,56 @@ type squeezedBatch struct {
 	axis   int // of its input
 }
 
+// squeezers lists the Squeezes of the graph of which is known by now that they drop the batch.
+func (f *batchFlow) squeezers() []squeezedBatch {
+	var list []squeezedBatch
+	for _, n := range f.g.Model.GetGraph().GetNode() {
+		if n.GetOpType() != "Squeeze" || n.GetDomain() != "" || len(n.GetInput()) == 0 || len(n.GetOutput()) != 1 || n.Output[0] == "" {
+			continue
+		}
+		x := f.facts[n.Input[0]]
+		if !x.rows() || !x.plain() {
+			continue
+		}
+		c := &batchCall{f: f, n: n, in: []*batchFact{x}}
+		if len(n.Input) > 1 {
+			c.in = append(c.in, f.facts[n.Input[1]])
+		}
+		axes, given, err := c.ints("axes", 1)
+		drops := err == nil && !given
+		for _, a := range axes {
+			i, ok := normAxis(a, x.rank())
+			drops = drops || ok && i == x.axis
+		}
+		if drops {
+			list = append(list, squeezedBatch{n.Output[0], x.axis})
+		}
+	}
+	return list
+}
+
 // keepSqueezed rewrites a graph in which Squeezes drop a batch of one row: the axis stays where it is, and the nodes behind work beside it, until Unsqueeze or Reshape brings
-// it back, or to the outputs. For one row the graph computes the same as before, whatever the axis is; that it does for several is for the analysis to prove. It returns false,
-// and leaves the graph half done, where a node behind cannot be told to work beside the axis.
-func keepSqueezed(m *onnxpb.ModelProto, squeezes []squeezedBatch, r *Report) bool {
+// it back, or to the outputs. For one row the graph computes the same as before, whatever the axis is; that it does for several is for the analysis to prove. It returns false
+// and the node, and leaves the graph half done, where a node behind cannot be told to work beside the axis. facts are what was found of the values as they were.
+func keepSqueezed(m *onnxpb.ModelProto, squeezes []squeezedBatch, facts map[string]*batchFact, r *Report) (kept bool, blocked string) {
 	g := m.GetGraph()
-	k := &keptAxis{m: m, names: NewNames(m), shapes: shape.Infer(m, shape.Options{}), at: map[string]int{}, report: r}
+	k := &keptAxis{m: m, names: NewNames(m), shapes: shape.Infer(m, shape.Options{}), at: map[string]int{}, back: map[string]int{}, facts: facts, report: r}
 	found := 0
 	for _, n := range slices.Clone(g.GetNode()) {
 		i := slices.IndexFunc(squeezes, func(s squeezedBatch) bool { return slices.Contains(n.GetOutput(), s.output) })
 		switch {
 		case i >= 0:
 			if found++; n.GetOpType() != "Squeeze" || n.GetDomain() != "" || k.reads(n) || !k.squeeze(n, squeezes[i].axis) {
-				return false
+				return false, n.Label()
 			}
 			continue
 		case !k.reads(n):
+			if !k.again(n) {
+				return false, n.Label()
+			}
 			continue
 		case !k.beside(n):
-			return false
+			return false, n.Label()
 		}
 	}
 	if len(k.before) > 0 {
@@ -53,7 +84,7 @@ func keepSqueezed(m *onnxpb.ModelProto, squeezes []squeezedBatch, r *Report) boo
 			r.Note("output %q keeps the axis of the batch (axis %d), which the model dropped: its rank is one more than before", v.GetName(), k.at[v.GetName()])
 		}
 	}
-	return found == len(squeezes)
+	return found == len(squeezes), ""
 }
 
 // declare adds the axis to the declaration of a value that has it.
@@ -73,20 +104,15 @@ type keptAxis struct {
 	names  *Names
 	shapes *shape.Result  // before
 	at     map[string]int // where it is
+	facts  map[string]*batchFact
+	back   map[string]int // and where it is in values that have it as they had before: those behind an Unsqueeze
 	before map[*onnxpb.NodeProto][]*onnxpb.NodeProto
 	unread []string // by nodes that were changed
 	report *Report
 }
 
 func (k *keptAxis) reads(n *onnxpb.NodeProto) bool {
-	has := func(name string) bool { _, ok := k.at[name]; return ok }
-	if slices.ContainsFunc(n.GetInput(), has) {
-		return true
-	}
-	for range n.Subgraphs() {
-		return slices.ContainsFunc(captured(n), has)
-	}
-	return false
+	return slices.ContainsFunc(n.GetInput(), k.has) || slices.ContainsFunc(captured(n), k.has)
 }
 
 // rank returns the rank that a value had.
@@ -167,6 +193,31 @@ func (k *keptAxis) squeeze(n *onnxpb.NodeProto, axis int) bool {
 	}
 	k.setAxes(n, slices.Delete(list, i, i+1), "drops the axis of the batch")
 	k.at[n.Output[0]] = axis - i // those before it go
+	return true
+}
+
+// again follows values that have their axis back, as far as that is simple, to the next Squeeze that drops it. That is no more than to find it at once: each could be found by itself.
+func (k *keptAxis) again(n *onnxpb.NodeProto) bool {
+	if n.GetDomain() != "" || len(n.GetInput()) == 0 || len(n.GetOutput()) != 1 || n.Output[0] == "" {
+		return true
+	}
+	axis, ok := k.back[n.Input[0]]
+	if !ok {
+		return true
+	}
+	if n.GetOpType() == "Squeeze" {
+		rank, ranked := k.rank(n.Input[0])
+		list, given, ok := k.axes(n, rank)
+		if !given {
+			list, ok = k.ones(n.Input[0])
+		}
+		return !ranked || !ok || !slices.Contains(list, axis) || k.squeeze(n, axis)
+	}
+	before, ok1 := k.rank(n.Input[0])
+	after, ok2 := k.rank(n.Output[0])
+	if ok1 && ok2 && before == after && (besideBroadcast[n.GetOpType()] || len(n.Input) == 1 && n.GetOpType() != "Transpose") {
+		k.back[n.Output[0]] = axis
+	}
 	return true
 }
 

@@ -227,6 +227,7 @@ var operatorTruths = []batchTruth{
 		truth: `g (float[N,3] x, float[N,3,3] z) => (float[N,3] y) <int64[1] one = {1}> { u = Unsqueeze(x, one)  m = MatMul(u, z)  y = Squeeze(m, one) }`},
 	{name: "a squeezed matrix times a squeezed vector", opset: 13, made: `g (float[1,3,3] x, float[1,3] z) => (float[1,3] y) <int64[1] t = {0}> { s = Squeeze(x, t)  r = Squeeze(z, t)  a = MatMul(s, r)  y = Unsqueeze(a, t) }`,
 		truth: `g (float[N,3,3] x, float[N,3] z) => (float[N,3] y) <int64[1] two = {2}> { u = Unsqueeze(z, two)  m = MatMul(x, u)  y = Squeeze(m, two) }`},
+	{name: "a residual of what is squeezed", opset: 13, made: `g (float[1,3] x) => (float[1,3] y) <int64[1] z = {0}> { s = Squeeze(x, z)  a = Exp(s)  y = Add(a, x) }`, truth: `g (float[N,3] x) => (float[N,3] y) { a = Exp(x)  y = Add(a, x) }`},
 	{name: "an output that drops the one row", opset: 13, made: `g (float[1,3] x) => (float[3] y) <int64[1] z = {0}> { y = Squeeze(x, z) }`, truth: `g (float[N,3] x) => (float[N,3] y) { y = Identity(x) }`, grows: true},
 	{name: "an output that drops whatever is 1", opset: 11, made: `g (float[1,3,1] x) => (float[3] y) { y = Squeeze(x) }`, truth: `g (float[N,3,1] x) => (float[N,3] y) { y = Squeeze<axes = [2]>(x) }`, grows: true},
 	{name: "a table of its own shape beside a squeezed row", opset: 13, made: `g (float[1,3] x) => (float[1,2,3] y) <int64[1] z = {0}, float[2,3] k = {#6}> { s = Squeeze(x, z)  a = Add(s, k)  y = Unsqueeze(a, z) }`,
