@@ -134,6 +134,10 @@ func exitCode(err error) int {
 	if errors.As(err, &silent) {
 		return 1
 	}
+	var other exitWith
+	if errors.As(err, &other) {
+		return int(other)
+	}
 	var own cli.ExitCoder // of the command-line library itself, such as help on a command that does not exist
 	if errors.As(err, &own) {
 		return 2

@@ -25,7 +25,7 @@ func verifyCommand() *cli.Command {
 			"the limit is approached from both sides, or it is said that they do not.\n\n" +
 			"Examples: onnxtool verify ref.onnx out.onnx --batch 1,2,7\n" +
 			"          onnxtool verify dmhead.onnx --front six.onnx --rear whenet.onnx --gate select --limit 75 --batch 1,2,7",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "batch", Usage: "batches to run, a `LIST` such as 1,2,7 (default: what the models or files fix, else 1; with --front 1,2,7)"},
 			&cli.Uint64Flag{Name: "seed", Usage: "`SEED` of generated inputs"},
 			&cli.IntFlag{Name: "samples", Usage: "`COUNT` of generated sets of inputs for each batch (with --front: of images)", DefaultText: "1, with --front 24"},
@@ -71,8 +71,8 @@ func verifyCommand() *cli.Command {
 			&cli.StringFlag{Name: "rear-pose", Usage: "`TENSOR` [N,3] of the fused model that its gate takes from the rear model", DefaultText: "what the metadata says"},
 			&cli.BoolFlag{Name: "near", Usage: "be content with rows near the originals where the exact choice cannot be proven, as the gate's tensors are not known"},
 			&cli.BoolFlag{Name: "require-coverage", Usage: "fail where the images do not cover both sides of the limit and its neighbourhood"},
-		},
-		Action: runVerify,
+		}, isolateFlags()...),
+		Action: isolated(runVerify),
 	}
 }
 

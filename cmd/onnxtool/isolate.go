@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"onnxtool/onnxpb"
+)
+
+// isolatedMark tells a process that it is the one that runs the models.
+const isolatedMark = "ONNXTOOL_ISOLATED"
+
+// isolateFlags are those of commands whose models can be run in a process of their own.
+func isolateFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "isolate", Usage: "run the models in a process of their own, so that a crash of ONNX Runtime is an error like others"},
+		&cli.DurationFlag{Name: "timeout", Usage: "end after so long a `TIME`, such as 90s or 5m, with exit code 4 (implies --isolate)"},
+	}
+}
+
+// isolated wraps an action: where it is asked for, the same command line is run in another process, and what becomes of that is the outcome.
+func isolated(action cli.ActionFunc) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		limit := c.Duration("timeout")
+		switch {
+		case limit < 0 || c.IsSet("timeout") && limit == 0:
+			return usagef("--timeout %v: the time must be above 0", limit)
+		case os.Getenv(isolatedMark) != "" || !c.Bool("isolate") && limit == 0:
+			return action(c)
+		}
+		return inProcess(limit)
+	}
+}
+
+// exitWith ends a command with the exit code of another process, which has told why itself.
+type exitWith int
+
+func (exitWith) Error() string { return "" }
+
+// inProcess runs this command line in another process.
+func inProcess(limit time.Duration) error {
+	self, err := os.Executable()
+	if err != nil {
+		return &onnxpb.Error{Kind: onnxpb.Engine, Msg: "no other process can be started", Err: err}
+	}
+	ctx := context.Background()
+	if limit > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, limit)
+		defer stop()
+	}
+	cmd := exec.CommandContext(ctx, self, os.Args[1:]...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), isolatedMark+"=1")
+	err = cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return &onnxpb.Error{Kind: onnxpb.Engine, Msg: fmt.Sprintf("it did not end within %v, and was stopped", limit), Hint: "give it longer with --timeout, or smaller inputs"}
+	case errors.As(err, &exit) && exit.Exited():
+		return exitWith(exit.ExitCode())
+	case errors.As(err, &exit):
+		return &onnxpb.Error{Kind: onnxpb.Engine, Msg: fmt.Sprintf("the process that ran the models ended by itself (%s)", exit.ProcessState),
+			Hint: "that is a fault of ONNX Runtime, or memory ran out: onnxtool reduce finds the smallest model that shows it; --opt none may avoid it"}
+	}
+	return &onnxpb.Error{Kind: onnxpb.Engine, Msg: "no other process can be started", Err: err}
+}
