@@ -333,6 +333,19 @@ func (p *plan) check(batch int64) error {
 // shapes returns the dimensions of the inputs at a batch; nil for a sequence or a map from a file. All dimensions that have no number are told in
 // one error.
 func (p *plan) shapes(batch int64) ([][]int64, error) {
+	all, missing, err := p.resolve(batch)
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 {
+		return nil, &onnxpb.Error{Msg: "the inputs have dimensions without a number: " + strings.Join(missing, ", "),
+			Hint: "give them: --dims " + strings.Join(missing, "=...,") + "=..., or the inputs from files: --inputs NAME=FILE.npy"}
+	}
+	return all, nil
+}
+
+// resolve is shapes, with the names of the dimensions that have no number, by which --dims gives them one.
+func (p *plan) resolve(batch int64) (all [][]int64, missing []string, err error) {
 	// The symbol of the batch may stand in other places too.
 	at := &plan{inputs: p.inputs, refEnv: maps.Clone(p.refEnv), gotEnv: maps.Clone(p.gotEnv)}
 	for _, in := range p.inputs {
@@ -342,17 +355,16 @@ func (p *plan) shapes(batch int64) ([][]int64, error) {
 		}
 	}
 	if err := at.unify(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var missing []string
-	all := make([][]int64, len(p.inputs))
+	all = make([][]int64, len(p.inputs))
 	for i, in := range p.inputs {
 		r, g := in.pair.ref, in.pair.got
 		if in.given != nil && in.given.Array == nil {
 			continue
 		}
 		if !r.ranked && !g.ranked && in.given == nil {
-			return nil, &onnxpb.Error{Tensor: r.name, Msg: "neither model declares the shape of this input", Hint: "give it from a file: --inputs " + r.name + "=FILE.npy"}
+			return nil, nil, &onnxpb.Error{Tensor: r.name, Msg: "neither model declares the shape of this input", Hint: "give it from a file: --inputs " + r.name + "=FILE.npy"}
 		}
 		dims := make([]int64, rankOf(in))
 		for axis := range dims {
@@ -362,7 +374,7 @@ func (p *plan) shapes(batch int64) ([][]int64, error) {
 			}
 			v, known, err := at.number(in, axis)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			if name := dimName(r, g, axis); !known && !contains(missing, name) {
 				missing = append(missing, name)
@@ -371,21 +383,7 @@ func (p *plan) shapes(batch int64) ([][]int64, error) {
 		}
 		all[i] = dims
 	}
-	if len(missing) > 0 {
-		return nil, &onnxpb.Error{Msg: "the inputs have dimensions without a number: " + strings.Join(missing, ", "),
-			Hint: "give them: --dims " + strings.Join(missing, "=...,") + "=..., or the inputs from files: --inputs NAME=FILE.npy"}
-	}
-	return all, nil
-}
-
-// dimName is how --dims names a dimension.
-func dimName(r, g port, axis int) string {
-	for _, p := range []port{r, g} {
-		if axis < len(p.dims) && p.dims[axis].Param != "" {
-			return p.dims[axis].Param
-		}
-	}
-	return fmt.Sprintf("%s[%d]", r.name, axis)
+	return all, missing, nil
 }
 
 func sortedKeys[V any](m map[string]V) []string {
