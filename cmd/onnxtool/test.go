@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/urfave/cli/v2"
+
+	"onnxtool/onnxpb"
+	"onnxtool/verify"
+)
+
+func testCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "test",
+		Usage:     "run every model below folders on its recorded data, and compare with what was recorded",
+		UsageText: "onnxtool test FOLDER... [--run RE] [--skip RE] [--atol 1e-7] [--rtol 1e-3] [--workers N]",
+		Description: "Finds every folder with a model (*.onnx) and data sets in the form of ONNX's own tests (test_data_set_0/input_0.pb, output_0.pb, ...), runs\n" +
+			"the models in ONNX Runtime, many at once, and holds their outputs to the recorded ones: |got - recorded| <= atol + rtol*|recorded| for\n" +
+			"floats, equality for all else. FOLDER may also be one model's file, or an archive (.tar.gz).\n\n" +
+			"A case is passed, failed, unsupported (ONNX Runtime does not open the model) or broken (the model or its data cannot be read). The exit\n" +
+			"code is 0 where a case passed and none failed or is broken, and 1 where not.\n\n" +
+			"Examples: onnxtool test models/ --workers 4\n" +
+			"          onnxtool test models/ --run 'resnet|yolo' --skip int8 --json\n" +
+			"          onnxtool test models/ --list",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "run", Usage: "run the cases whose names the regular expression `RE` matches"},
+			&cli.StringFlag{Name: "skip", Usage: "leave out the cases whose names the regular expression `RE` matches"},
+			&cli.BoolFlag{Name: "list", Usage: "print the names of the cases, and run none"},
+			&cli.Float64Flag{Name: "atol", Usage: "absolute `TOLERANCE` of every case", DefaultText: "that of the case's data.json, else 1e-07"},
+			&cli.Float64Flag{Name: "rtol", Usage: "relative `TOLERANCE` of every case", DefaultText: "that of the case's data.json, else 0.001"},
+			&cli.IntFlag{Name: "workers", Usage: "`COUNT` of cases that run at once", DefaultText: "the number of processors"},
+			&cli.BoolFlag{Name: "strict", Usage: "take unsupported cases for failed ones"},
+			&cli.BoolFlag{Name: "fail-fast", Usage: "end at the first case that fails"},
+			&cli.StringFlag{Name: "opt", Value: verify.OptimizeAll, Usage: "`LEVEL` of graph optimisation: all, extended, basic, none"},
+			&cli.IntFlag{Name: "threads", Value: 1, Usage: "`COUNT` of threads for one operator"},
+			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing: the exit code tells"},
+			ortFlag(),
+		},
+		Action: runTest,
+	}
+}
+
+func runTest(c *cli.Context) error {
+	if c.NArg() == 0 {
+		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: "a folder with models and their recorded data is needed", Hint: "see onnxtool help test"}
+	}
+	o, err := suiteOptions(c)
+	if err != nil {
+		return err
+	}
+	if c.Bool("list") {
+		if c.Bool("json") || c.Bool("quiet") {
+			return usagef("--list prints names: --json and --quiet have no meaning with it")
+		}
+		cases, err := verify.ListSuite(c.Args().Slice(), o)
+		if err != nil {
+			return err
+		}
+		for _, x := range cases {
+			fmt.Fprintln(c.App.Writer, x.Name)
+		}
+		return nil
+	}
+	e, err := engine(c)
+	if err != nil {
+		return err
+	}
+	r, err := verify.RunSuite(e, c.Args().Slice(), o)
+	if err != nil {
+		return err
+	}
+	return answer(c, r, r.OK, func() error { return r.WriteText(c.App.Writer) })
+}
+
+func suiteOptions(c *cli.Context) (o verify.SuiteOptions, err error) {
+	o = verify.SuiteOptions{Workers: c.Int("workers"), FailFast: c.Bool("fail-fast"), Strict: c.Bool("strict")}
+	if o.Session, err = sessionOptions(c); err != nil {
+		return o, err
+	}
+	if c.IsSet("workers") && o.Workers < 1 {
+		return o, usagef("--workers must be 1 or more")
+	}
+	if c.Int("threads") < 1 {
+		return o, usagef("--threads must be 1 or more")
+	}
+	for name, to := range map[string]**float64{"atol": &o.Atol, "rtol": &o.Rtol} {
+		if !c.IsSet(name) {
+			continue
+		}
+		v := c.Float64(name)
+		if !(v >= 0) {
+			return o, usagef("tolerances cannot be negative")
+		}
+		*to = &v
+	}
+	if o.Run, err = pattern(c, "run"); err != nil {
+		return o, err
+	}
+	o.Skip, err = pattern(c, "skip")
+	return o, err
+}
+
+// pattern reads a regular expression; nil where none is given.
+func pattern(c *cli.Context, flag string) (*regexp.Regexp, error) {
+	if c.String(flag) == "" {
+		return nil, nil
+	}
+	re, err := regexp.Compile(c.String(flag))
+	if err != nil {
+		return nil, usagef("--%s: %v", flag, err)
+	}
+	return re, nil
+}
