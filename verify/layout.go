@@ -109,7 +109,7 @@ func transposed(a *onnxpb.Array, perm []int) (*onnxpb.Array, error) {
 	for i, p := range perm {
 		dims[i], strides[i] = a.Dims[p], source[p]
 	}
-	return spread(a, dims, strides, 0)
+	return gathered(a, dims, strides, 0)
 }
 
 // take returns a part of a tensor.
@@ -150,7 +150,7 @@ func (p Part) take(a *onnxpb.Array) (*onnxpb.Array, error) {
 			strides = append(strides, source[i]*int(part.Step))
 		}
 	}
-	return spread(a, dims, strides, from)
+	return gathered(a, dims, strides, from)
 }
 
 // stridesOf tells how far apart two neighbours along each axis lie in row-major order.
@@ -163,8 +163,8 @@ func stridesOf(dims []int64) []int {
 	return strides
 }
 
-// spread makes a tensor of the elements that lie so far apart, from one on.
-func spread(a *onnxpb.Array, dims []int64, strides []int, from int) (*onnxpb.Array, error) {
+// gathered makes a tensor of the elements that lie so far apart, from one on.
+func gathered(a *onnxpb.Array, dims []int64, strides []int, from int) (*onnxpb.Array, error) {
 	n, err := onnxpb.Count(dims)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ func verifyCommand() *cli.Command {
 		Name:  "verify",
 		Usage: "run two models on the same inputs and compare them, or hold a fused head-pose model to its originals",
 		UsageText: "onnxtool verify REFERENCE MODEL... [--batch 1,2,7] [--atol 1e-5] [--rtol 1e-4] [--tol OUTPUT:cosine=0.999]\nonnxtool verify MODEL --rows [--batch 1,2,7]\n" +
-			"onnxtool verify MODEL --opt-levels\nonnxtool verify FUSED --front FRONT --rear REAR [--gate select] [--limit 75] [--batch 1,2,7]",
+			"onnxtool verify MODEL --opt-levels\nonnxtool verify MODEL --formula FILE\nonnxtool verify FUSED --front FRONT --rear REAR [--gate select] [--limit 75] [--batch 1,2,7]",
 		Description: "Two models: both run in ONNX Runtime on the same seeded or given inputs, and every output is compared:\n" +
 			"|got - want| <= atol + rtol*|want| for floats, equality for all else. The exit code is 0 where all are equal and 1 where not.\n\n" +
 			"One model with --front and --rear: the two run, their poses are combined in plain arithmetic, and the fused model is held to that:\n" +
@@ -43,6 +43,7 @@ func verifyCommand() *cli.Command {
 			&cli.BoolFlag{Name: "rows", Usage: "one model: prove that each row of a batch is what the model computes of that row alone"},
 			&cli.StringSliceFlag{Name: "axis", Usage: "with --rows: `NAME=AXIS`, the axis of the batch in an input or output where it is not axis 0"},
 			&cli.BoolFlag{Name: "opt-levels", Usage: "one model: hold it to itself over ONNX Runtime's levels of graph optimisation"},
+			&cli.StringFlag{Name: "formula", Usage: "one model: hold it to the formula in `FILE`, of what its originals give"},
 			&cli.StringFlag{Name: "junit", Usage: "write the report to `FILE` as JUnit XML, which continuous integration shows"},
 			&cli.StringFlag{Name: "markdown", Usage: "write the report to `FILE` as Markdown, for pull requests"},
 			&cli.StringFlag{Name: "html", Usage: "write the report to `FILE` as one page of HTML, with histograms of the errors"},
@@ -81,7 +82,7 @@ var headFlags = []string{"gate", "limit", "order", "output", "front-order", "rea
 	"front-pose", "rear-pose", "near", "require-coverage"}
 
 // pairFlags are those that make sense without them only.
-var pairFlags = []string{"rtol", "map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "rows", "axis", "opt-levels", "junit", "markdown", "html"}
+var pairFlags = []string{"rtol", "map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "rows", "axis", "opt-levels", "formula", "junit", "markdown", "html"}
 
 func runVerify(c *cli.Context) error {
 	head := c.IsSet("front") || c.IsSet("rear")
@@ -94,7 +95,7 @@ func runVerify(c *cli.Context) error {
 			return usagef("--%s %s", name, why)
 		}
 	}
-	alone := c.Bool("rows") || c.Bool("opt-levels")
+	alone := c.Bool("rows") || c.Bool("opt-levels") || c.IsSet("formula")
 	if alone {
 		want = 1
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 
 	"onnxtool/onnxpb"
 	"onnxtool/verify"
+	"onnxtool/verify/formula"
 )
 
 // verifyRules reads what outputs are held to, and how tensors of the two models lie against each other.
@@ -84,6 +86,14 @@ func runComparison(c *cli.Context, o verify.Options) error {
 	}
 	var all *verify.Reports
 	switch {
+	case c.IsSet("formula"):
+		if c.Bool("opt-levels") {
+			return usagef("--formula and --opt-levels exclude each other")
+		}
+		var r *verify.Report
+		if r, err = formulaReport(c, e, models[0], o); err == nil {
+			all = verify.Together(r)
+		}
 	case c.Bool("opt-levels"):
 		if c.IsSet("opt") {
 			return usagef("--opt and --opt-levels exclude each other")
@@ -128,6 +138,37 @@ func runComparison(c *cli.Context, o verify.Options) error {
 	return answer(c, r, all.Equal, func() error { return text.WriteText(c.App.Writer) })
 }
 
+// formulaReport holds a model to a formula file; the files of models that it names are relative to its own.
+func formulaReport(c *cli.Context, e verify.Engine, model verify.Source, o verify.Options) (*verify.Report, error) {
+	path := c.String("formula")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, &onnxpb.Error{File: path, Msg: "cannot be read", Err: err}
+	}
+	f, err := formula.Parse(string(text))
+	if err != nil {
+		return nil, onnxpb.InFile(err, path)
+	}
+	var paths []string
+	for _, m := range f.Models {
+		if p := m.Path; filepath.IsAbs(p) {
+			paths = append(paths, p)
+		} else {
+			paths = append(paths, filepath.Join(filepath.Dir(path), p))
+		}
+	}
+	list, closeAll, err := sources(c, paths...)
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll()
+	var originals []verify.FormulaModel
+	for i, m := range f.Models {
+		originals = append(originals, verify.FormulaModel{Name: m.Name, Source: list[i]})
+	}
+	return verify.Formula(e, model, string(text), path, originals, o)
+}
+
 // writeReport writes a file whole or not at all.
 func writeReport(file string, write func(io.Writer) error) error {
 	var b bytes.Buffer
@@ -139,7 +180,7 @@ func writeReport(file string, write func(io.Writer) error) error {
 
 // runVerifyRows proves the rows of one model.
 func runVerifyRows(c *cli.Context) error {
-	for _, flag := range []string{"map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "opt-levels", "inputs", "samples", "junit", "markdown", "html"} {
+	for _, flag := range []string{"map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "opt-levels", "formula", "inputs", "samples", "junit", "markdown", "html"} {
 		if c.IsSet(flag) {
 			return usagef("--%s cannot be used with --rows", flag)
 		}
