@@ -1,7 +1,11 @@
 // Package verify runs models and compares what they compute.
 package verify
 
-import "onnxtool/onnxpb"
+import (
+	"time"
+
+	"onnxtool/onnxpb"
+)
 
 // Source is a model to run.
 type Source struct {
@@ -28,6 +32,34 @@ type SessionOptions struct {
 	Optimization string
 	// Threads is the number of threads that one operator may use; 0 leaves it to the engine.
 	Threads int
+	// Parallel runs nodes that do not need each other at the same time; else they run one after the other.
+	Parallel bool
+	// InterOpThreads is the number of threads that nodes are spread over where Parallel is set; 0 leaves it to the engine.
+	InterOpThreads int
+	// NoSpin lets the engine's threads sleep as soon as a run ends. By default they spin for a while and wait for the next, which makes that quicker
+	// to start, and takes processors from whatever else runs.
+	NoSpin bool
+	// NoArena has memory of the processor given back after each use, not kept for the next.
+	NoArena bool
+	// NoMemPattern has memory taken piece by piece, not by a plan made in the first run at a shape.
+	NoMemPattern bool
+	// Providers are what runs nodes, best first; nodes that none of them takes run on the processor (provider CPU), as all do where there are none.
+	Providers []Provider
+	// Timeout is how long one run may take, if it is above 0: then it is stopped at the end of the node that it is at, and is an error of kind Engine.
+	Timeout time.Duration
+	// Profile, if not empty, starts the name of a file that the time of every node in every run is written to, for ReadProfile. Its directory must
+	// be there. The engine adds the date and .json, and the file is whole when the session is closed. A session that runs a model in more
+	// than one form (with and without an optional input) writes one for each.
+	Profile string
+}
+
+// Provider is an execution provider of the engine: what runs nodes on some device.
+type Provider struct {
+	// Name is what ONNX Runtime calls it, with or without "ExecutionProvider" at its end: CPU, CUDA, TensorRT, CoreML, DML, OpenVINO, XNNPACK, QNN, WebGPU and
+	// others. Letters may be upper or lower case.
+	Name string `json:"name"`
+	// Options are the provider's own settings, such as device_id for CUDA.
+	Options map[string]string `json:"options,omitempty"`
 }
 
 // Engine runs models. It is safe for concurrent use.

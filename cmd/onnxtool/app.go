@@ -80,7 +80,10 @@ func commands() []*cli.Command {
 		fromJSONCommand(),
 		textCommand(),
 		fromTextCommand(),
+		runCommand(),
 		verifyCommand(),
+		testCommand(),
+		benchCommand(),
 		doctorCommand(),
 		completionCommand(),
 	}

@@ -3,7 +3,6 @@
 package ort
 
 import (
-	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -108,11 +107,8 @@ func (e *Engine) Open(s verify.Source, o verify.SessionOptions) (verify.Session,
 	if s.Model.GetGraph() == nil {
 		return nil, &onnxpb.Error{Kind: onnxpb.Unfit, File: s.Path, Msg: "the model has no graph"}
 	}
-	if _, err := level(o.Optimization); err != nil {
+	if err := checkOptions(o); err != nil {
 		return nil, err
-	}
-	if o.Threads < 0 {
-		return nil, onnxpb.Errorf(onnxpb.Usage, "%d threads: the number is negative", o.Threads)
 	}
 	x := &session{source: s, options: o, ends: interfaceOf(s.Model), programs: map[string]*running{}}
 	if _, err := x.program(x.defaultForms()); err != nil {
@@ -120,20 +116,6 @@ func (e *Engine) Open(s verify.Source, o verify.SessionOptions) (verify.Session,
 		return nil, onnxpb.InFile(err, s.Path)
 	}
 	return x, nil
-}
-
-func level(name string) (ort.GraphOptimizationLevel, error) {
-	switch name {
-	case "", verify.OptimizeAll:
-		return ort.GraphOptimizationLevelEnableAll, nil
-	case verify.OptimizeExtended:
-		return ort.GraphOptimizationLevelEnableExtended, nil
-	case verify.OptimizeBasic:
-		return ort.GraphOptimizationLevelEnableBasic, nil
-	case verify.OptimizeNone:
-		return ort.GraphOptimizationLevelDisableAll, nil
-	}
-	return 0, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%q is not a level of optimisation", name), Hint: "all, extended, basic or none"}
 }
 
 // start makes the binding's session of a program.
@@ -147,7 +129,7 @@ func start(p *program, s verify.Source, o verify.SessionOptions) (*running, erro
 
 // startPacked is start for a program in the form that ONNX Runtime opens; temporary files of that form are removed.
 func startPacked(p *program, x *packed, o verify.SessionOptions) (run *running, err error) {
-	run = &running{program: p}
+	run = &running{program: p, timeout: o.Timeout}
 	defer func() {
 		// A file that is mapped cannot be removed on every system: try again when the session is closed.
 		if x.remove() != nil {
@@ -162,26 +144,8 @@ func startPacked(p *program, x *packed, o verify.SessionOptions) (run *running, 
 		return nil, engineError(err)
 	}
 	defer options.Destroy()
-	l, err := level(o.Optimization)
-	if err != nil {
+	if err := setOptions(options, o, x.folder); err != nil {
 		return nil, err
-	}
-	steps := []func() error{
-		func() error { return options.SetGraphOptimizationLevel(l) },
-		func() error { return options.SetLogSeverityLevel(ort.LoggingLevelFatal) },
-	}
-	if o.Threads > 0 {
-		steps = append(steps, func() error { return options.SetIntraOpNumThreads(o.Threads) })
-	}
-	if x.folder != "" {
-		steps = append(steps, func() error {
-			return options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", x.folder)
-		})
-	}
-	for _, f := range steps {
-		if err := f(); err != nil {
-			return nil, engineError(err)
-		}
 	}
 	var in []string
 	for _, s := range p.inputs {

@@ -8,8 +8,10 @@ import (
 	"os"
 	"reflect"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -35,6 +37,7 @@ type running struct {
 	program   *program
 	session   *ort.DynamicAdvancedSession
 	temporary string // a directory to remove with it
+	timeout   time.Duration
 }
 
 // defaultForms are the forms that inputs take by their declaration alone.
@@ -67,7 +70,11 @@ func (x *session) program(forms []form) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := start(p, x.source, x.options)
+	o := x.options
+	if n := len(x.programs); n > 0 && o.Profile != "" { // two files of one second would have one name
+		o.Profile += "-" + strconv.Itoa(n+1)
+	}
+	r, err := start(p, x.source, o)
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +154,10 @@ func (r *running) run(inputs map[string]*onnxpb.Value) ([]ort.Value, error) {
 	got := make([]ort.Value, len(r.program.outputs))
 	if err := r.call(args, got); err != nil {
 		destroy(got)
+		var own *onnxpb.Error
+		if errors.As(err, &own) {
+			return nil, err
+		}
 		return nil, engineError(err)
 	}
 	for _, v := range got {
@@ -165,7 +176,30 @@ func (r *running) call(args, got []ort.Value) (err error) {
 			err = fmt.Errorf("the binding cannot take over an output: %v", p)
 		}
 	}()
+	if r.timeout > 0 {
+		return r.callInTime(args, got)
+	}
 	return r.session.Run(args, got)
+}
+
+// callInTime runs the session and stops it when its time is over.
+func (r *running) callInTime(args, got []ort.Value) error {
+	o, err := ort.NewRunOptions()
+	if err != nil {
+		return err
+	}
+	defer o.Destroy()
+	stopped := make(chan error, 1)
+	timer := time.AfterFunc(r.timeout, func() { stopped <- o.Terminate() })
+	err = r.session.RunWithOptions(args, got, o)
+	if timer.Stop() {
+		return err
+	}
+	// The options must not go before the timer has used them. A run that was over just then is whole.
+	if failed := <-stopped; err == nil || failed != nil {
+		return err
+	}
+	return &onnxpb.Error{Kind: onnxpb.Engine, Msg: fmt.Sprintf("the run was stopped after %v, the time that it was given", r.timeout), Err: engineError(err)}
 }
 
 func destroy(values []ort.Value) {
