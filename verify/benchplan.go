@@ -43,7 +43,7 @@ func (b *bench) plan(models []Source) error {
 	if err != nil {
 		return err
 	}
-	if err := checkRanges(b.o.Ranges, all[0]); err != nil {
+	if err := (Options{Ranges: b.o.Ranges}).checkSpecs(all[0]); err != nil {
 		return err
 	}
 	for i, pairs := range all {

@@ -36,11 +36,11 @@ func Formula(e Engine, model Source, text, path string, originals []FormulaModel
 	for _, p := range inputsOf(model.Model) {
 		inputs = append(inputs, portPair{p, p})
 	}
-	given, err := readInputs(o.Files, inputs)
+	given, err := readInputsWith(o.Files, inputs, o.Dims, o.Ranges)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkRanges(o.Ranges, inputs); err != nil {
+	if err := o.checkSpecs(inputs); err != nil {
 		return nil, err
 	}
 	p, err := newPlan(inputs, o.Dims, given)

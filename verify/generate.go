@@ -297,8 +297,3 @@ func valueOf(name string, t *onnxpb.TypeProto, tensor func(name string, elem onn
 	}
 	return nil, &onnxpb.Error{Tensor: name, Msg: "inputs of this type cannot be generated", Hint: "give it from a file: --inputs " + name + "=FILE.pb"}
 }
-
-// howGenerated tells how GenerateValue fills an input, for reports.
-func howGenerated(t onnxpb.TensorProto_DataType, rank int, r *Range) string {
-	return GenSpec{Range: r}.describe(t, rank)
-}

@@ -75,7 +75,7 @@ func (r *Report) html(p *page) {
 	}
 	p.printf("</table></details>\n<details><summary>All rows</summary><table><tr><th>output</th><th>batch</th><th>sample</th><th>shape</th><th>max abs</th><th>max rel</th><th>rule</th><th></th></tr>\n")
 	for _, row := range r.Outputs {
-		p.printf("<tr><td>%s</td><td>%d</td><td>%d</td><td>%s</td>", esc(pairName(row.Reference, row.Model)+row.Path), row.Batch, row.Sample, esc(row.Type+row.Shape))
+		p.printf("<tr><td>%s</td><td>%d</td><td>%s</td><td>%s</td>", esc(pairName(row.Reference, row.Model)+row.Path), row.Batch, row.sampleText(), esc(row.Type+row.Shape))
 		if m := row.Metrics; m != nil {
 			p.printf("<td>%s</td><td>%s</td>", short(m.MaxAbs), short(m.MaxRel))
 		} else {

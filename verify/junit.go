@@ -57,8 +57,8 @@ func (j *JUnit) Add(r *Report) {
 		{"reference.sha256", r.Reference.SHA256}, {"model.sha256", r.Model.SHA256}, {"engine", r.Engine.Name + " " + r.Engine.Version}, {"optimization", r.Optimization}, {"seed", fmt.Sprint(r.Seed)}}}
 	for _, row := range r.Outputs {
 		c := JUnitCase{Name: fmt.Sprintf("%s%s batch %d", pairName(row.Reference, row.Model), row.Path, row.Batch), Class: xmlText(r.title())}
-		if r.Samples > 1 {
-			c.Name += fmt.Sprintf(" sample %d", row.Sample)
+		if r.Samples > 1 || row.Corner != "" {
+			c.Name += " sample " + row.sampleText()
 		}
 		c.Name = xmlText(c.Name)
 		if !row.Equal {

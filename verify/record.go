@@ -123,11 +123,11 @@ func recordPlan(s Source, o Options) (*plan, []int64, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	given, err := readInputs(o.Files, inputs)
+	given, err := readInputsWith(o.Files, inputs, o.Dims, o.Ranges)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkRanges(o.Ranges, inputs); err != nil {
+	if err := o.checkSpecs(inputs); err != nil {
 		return nil, nil, err
 	}
 	p, err := newPlan(inputs, o.Dims, given)

@@ -39,6 +39,8 @@ type Report struct {
 	Outputs   []Row         `json:"outputs"`
 	Totals    []Total       `json:"totals"` // over all batches and samples
 	Notes     []string      `json:"notes,omitempty"`
+
+	corner string // the corner sample that is run
 }
 
 // ModelInfo says which model was run.
@@ -71,8 +73,9 @@ type InputReport struct {
 type Row struct {
 	Batch     int64  `json:"batch"`
 	Sample    int    `json:"sample"`
-	Reference string `json:"reference"` // the output's name in the reference
-	Model     string `json:"model"`     // and in the model
+	Corner    string `json:"corner,omitempty"` // the corner sample, such as "nan"
+	Reference string `json:"reference"`        // the output's name in the reference
+	Model     string `json:"model"`            // and in the model
 	Path      string `json:"path,omitempty"`
 	Type      string `json:"type"`
 	Shape     string `json:"shape"`
@@ -85,9 +88,17 @@ type Row struct {
 	Equal  bool     `json:"equal"`
 }
 
+// sampleText tells the sample: its number, or the name of the corner.
+func (r Row) sampleText() string {
+	if r.Corner != "" {
+		return r.Corner
+	}
+	return strconv.Itoa(r.Sample)
+}
+
 // add judges a tensor by its rule.
 func (r *Report) add(batch int64, sample int, p portPair, d Difference, rule applied) {
-	row := Row{Batch: batch, Sample: sample, Reference: p.ref.name, Model: p.got.name, Path: d.Path, Metrics: d.Metrics, Why: d.Why, Rule: rule.String(),
+	row := Row{Batch: batch, Sample: sample, Corner: r.corner, Reference: p.ref.name, Model: p.got.name, Path: d.Path, Metrics: d.Metrics, Why: d.Why, Rule: rule.String(),
 		Type: onnxpb.TypeName(d.Type), Shape: shapeText(d.Shape)}
 	if d.Type == onnxpb.TensorProto_UNDEFINED {
 		row.Type, row.Shape = "", ""
@@ -162,7 +173,7 @@ func describeInputs(p *plan, o Options) []InputReport {
 			r.Shape = onnxpb.FormatShape(in.pair.ref.dims)
 		}
 		if in.given == nil {
-			r.Values = howGenerated(in.pair.ref.elem, rankOf(in), rangeFor(o.Ranges, in.pair.ref.name))
+			r.Values = o.spec(in.pair.ref.name).describe(in.pair.ref.elem, rankOf(in))
 		}
 		list = append(list, r)
 	}
@@ -175,7 +186,7 @@ const mostRows = 60
 // WriteText prints a report for people: one row an output and batch, then one over all of them.
 func (r *Report) WriteText(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	many := r.Samples > 1
+	many := r.Samples > 1 || slices.ContainsFunc(r.Outputs, func(row Row) bool { return row.Corner != "" })
 	columns := "output\tbatch\tshape\tmax abs\tmean abs\tmax rel\tcosine\tsnr dB\tpasses at atol\tverdict\n"
 	if many {
 		columns = strings.Replace(columns, "batch\t", "batch\tsample\t", 1)
@@ -201,7 +212,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		if row.Type != "" && row.Type != "float32" {
 			shape = row.Type + shape
 		}
-		line(pairName(row.Reference, row.Model), row.Path, fmt.Sprint(row.Batch), fmt.Sprint(row.Sample), shape, row.Metrics, row.Equal)
+		line(pairName(row.Reference, row.Model), row.Path, fmt.Sprint(row.Batch), row.sampleText(), shape, row.Metrics, row.Equal)
 	}
 	for _, t := range r.Totals {
 		if t.Rows > 1 {
@@ -251,8 +262,8 @@ func (r *Report) asked() string {
 // fault says in one line what is wrong with a row.
 func (r *Report) fault(row Row) string {
 	where := fmt.Sprintf("%s%s at batch %d", row.Reference, row.Path, row.Batch)
-	if r.Samples > 1 {
-		where += fmt.Sprintf(", sample %d", row.Sample)
+	if r.Samples > 1 || row.Corner != "" {
+		where += ", sample " + row.sampleText()
 	}
 	m := row.Metrics
 	if m == nil {

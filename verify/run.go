@@ -141,7 +141,7 @@ func prepare(s Source, o RunOptions) (*preparedRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkRanges(o.Ranges, inputs); err != nil {
+	if err := (Options{Ranges: o.Ranges}).checkSpecs(inputs); err != nil {
 		return nil, err
 	}
 	pl, err := newPlan(inputs, o.Dims, given)

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 
 	"onnxtool/onnxpb"
@@ -21,6 +22,10 @@ type Options struct {
 	Rules []Rule
 	// Ranges set where generated elements lie, by the input's name in the reference; "" is for every input without an entry of its own.
 	Ranges map[string]Range
+	// Dists say how elements are drawn, by the input's name in the reference; "" is for every input without an entry of its own.
+	Dists map[string]Dist
+	// Corners runs each batch once more for every corner sample that applies to an input, too (see CornerNames).
+	Corners bool
 	// Dims give numbers to free dimensions of the inputs: by symbol, or as NAME[axis].
 	Dims map[string]int64
 	// Files give inputs from files.
@@ -49,11 +54,11 @@ func Models(e Engine, reference, model Source, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	given, err := readInputs(o.Files, inputs)
+	given, err := readInputsWith(o.Files, inputs, o.Dims, o.Ranges)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkRanges(o.Ranges, inputs); err != nil {
+	if err := o.checkSpecs(inputs); err != nil {
 		return nil, err
 	}
 	p, err := newPlan(inputs, o.Dims, given)
@@ -94,6 +99,11 @@ func Models(e Engine, reference, model Source, o Options) (*Report, error) {
 				return nil, err
 			}
 		}
+		if o.Corners {
+			if err := c.corners(b); err != nil {
+				return nil, err
+			}
+		}
 	}
 	for i, in := range p.inputs {
 		r.Inputs[i].SHA256 = c.fed.of(in.pair.ref.name)
@@ -121,17 +131,31 @@ func batchesOf(p *plan, asked []int64) ([]int64, error) {
 	return asked, nil
 }
 
-func checkRanges(ranges map[string]Range, inputs []portPair) error {
+// checkSpecs holds the names of ranges and distributions to those of inputs.
+func (o Options) checkSpecs(inputs []portPair) error {
 	names := make([]string, len(inputs))
 	for i, p := range inputs {
 		names[i] = p.ref.name
 	}
-	for _, name := range sortedKeys(ranges) {
-		if name != "" && !contains(names, name) {
-			return noSuch(fmt.Sprintf("--range %s: the reference has no such input", name), name, names)
+	for flag, given := range map[string][]string{"range": sortedKeys(o.Ranges), "dist": sortedKeys(o.Dists)} {
+		for _, name := range given {
+			if name != "" && !contains(names, name) {
+				return noSuch(fmt.Sprintf("--%s %s: the reference has no such input", flag, name), name, names)
+			}
 		}
 	}
 	return nil
+}
+
+// spec says how an input is generated.
+func (o Options) spec(name string) GenSpec {
+	s := GenSpec{Range: rangeFor(o.Ranges, name)}
+	d, ok := o.Dists[name]
+	if !ok {
+		d = o.Dists[""]
+	}
+	s.Dist = d
+	return s
 }
 
 func rangeFor(ranges map[string]Range, name string) *Range {
@@ -221,12 +245,65 @@ func (c *comparison) run(batch int64, sample int) error {
 	if err != nil {
 		return err
 	}
+	return c.runOn(batch, sample, refIn, gotIn)
+}
+
+// corners compares the models on the corner samples of a batch. What the reference does not run is noted and left out.
+func (c *comparison) corners(batch int64) error {
+	refIn, _, err := c.inputs(batch, 0)
+	if err != nil {
+		return err
+	}
+	shapes, err := c.plan.shapes(batch)
+	if err != nil {
+		return err
+	}
+	var list []GenInput
+	for i, in := range c.plan.inputs {
+		g := GenInput{Name: in.pair.ref.name, Type: in.pair.ref.typ, Dims: shapes[i], Spec: c.o.spec(in.pair.ref.name)}
+		if in.given != nil {
+			g.Given = refIn[g.Name]
+		}
+		list = append(list, g)
+	}
+	defer func() { c.report.corner = "" }()
+	for _, name := range CornerNames(list) {
+		ref, err := CornerInputs(name, list, c.o.Seed)
+		if err != nil {
+			return err
+		}
+		got := map[string]*onnxpb.Value{}
+		for _, in := range c.plan.inputs {
+			got[in.pair.got.name] = ref[in.pair.ref.name]
+		}
+		c.report.corner = name
+		var refused refuses
+		if err := c.runOn(batch, 0, ref, got); errors.As(err, &refused) {
+			c.report.Notes = append(c.report.Notes, fmt.Sprintf("corner %s at batch %d was left out, as the reference does not run on it: %v", name, batch, refused.error))
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuses is the error of a reference that does not run on its inputs.
+type refuses struct{ error }
+
+func (r refuses) Unwrap() error { return r.error }
+
+// runOn compares the models on inputs, by the names that each has for them.
+func (c *comparison) runOn(batch int64, sample int, refIn, gotIn map[string]*onnxpb.Value) error {
 	for name, v := range refIn {
 		c.fed.add(name, v)
 	}
 	want, err := c.ref.run(refIn, batch)
 	if err != nil {
-		return onnxpb.InFile(c.blameInputs(err), c.report.Reference.Path)
+		err = onnxpb.InFile(c.blameInputs(err), c.report.Reference.Path)
+		if c.report.corner != "" {
+			return refuses{err}
+		}
+		return err
 	}
 	got, err := c.got.run(gotIn, batch)
 	if err != nil {
@@ -267,7 +344,7 @@ func (c *comparison) inputs(batch int64, sample int) (ref, got map[string]*onnxp
 		v := in.given
 		switch {
 		case v == nil:
-			v, err = GenerateValue(name, in.pair.ref.typ, shapes[i], rangeFor(c.o.Ranges, name), c.o.Seed+uint64(sample))
+			v, err = GenerateValueWith(name, in.pair.ref.typ, shapes[i], c.o.spec(name), c.o.Seed+uint64(sample))
 		case in.carries && v.Kind == onnxpb.KindTensor:
 			var a *onnxpb.Array
 			if a, err = rows(v.Array, 0, batch); err == nil {

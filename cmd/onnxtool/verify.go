@@ -17,7 +17,7 @@ func verifyCommand() *cli.Command {
 		Name:  "verify",
 		Usage: "run two models on the same inputs and compare them, or hold a fused head-pose model to its originals",
 		UsageText: "onnxtool verify REFERENCE MODEL... [--batch 1,2,7] [--atol 1e-5] [--rtol 1e-4] [--tol OUTPUT:cosine=0.999]\nonnxtool verify MODEL --rows [--batch 1,2,7]\n" +
-			"onnxtool verify MODEL --opt-levels\nonnxtool verify MODEL --formula FILE\nonnxtool verify FUSED --front FRONT --rear REAR [--gate select] [--limit 75] [--batch 1,2,7]",
+			"onnxtool verify MODEL --opt-levels\nonnxtool verify MODEL --formula FILE\nonnxtool verify MODEL --record FOLDER\nonnxtool verify MODEL --against FOLDER\nonnxtool verify FUSED --front FRONT --rear REAR [--gate select] [--limit 75] [--batch 1,2,7]",
 		Description: "Two models: both run in ONNX Runtime on the same seeded or given inputs, and every output is compared:\n" +
 			"|got - want| <= atol + rtol*|want| for floats, equality for all else. The exit code is 0 where all are equal and 1 where not.\n\n" +
 			"One model with --front and --rear: the two run, their poses are combined in plain arithmetic, and the fused model is held to that:\n" +
@@ -33,8 +33,11 @@ func verifyCommand() *cli.Command {
 			&cli.Float64Flag{Name: "rtol", Usage: "relative `TOLERANCE`", DefaultText: "by element type, 1e-04 for float32"},
 			&cli.StringSliceFlag{Name: "tol", Usage: "`RULE` for one output, OUTPUT:atol=1e-3,rtol=0, or for all: atol, rtol, ulp, mean, p99, beyond, cosine, snr, angle, top1, iou (may be repeated)"},
 			&cli.StringSliceFlag{Name: "angle", Usage: "`OUTPUT` holds angles in degrees: its errors are along the circle"},
-			&cli.StringSliceFlag{Name: "inputs", Usage: "take inputs from a file: `NAME=FILE` (.npy, .npz, .pb), or FILE alone"},
+			&cli.StringSliceFlag{Name: "inputs", Usage: "take inputs from a file: `NAME=FILE` (.npy, .npz, .pb, .png, .jpg, .bin), or FILE alone, or a folder test_data_set_*"},
 			&cli.StringSliceFlag{Name: "range", Usage: "generate elements within `NAME=LO..HI`, or LO..HI for every input"},
+			&cli.StringSliceFlag{Name: "dist", Usage: "draw elements so, `NAME=DIST` or DIST: uniform, normal, normal(0,2), image, ints, onehot, zeros, ones, constant(1)"},
+			&cli.BoolFlag{Name: "corners", Usage: "run each batch on corner samples, too: zeros, ones, extremes, negative, denormal numbers, NaN, infinities"},
+			&cli.BoolFlag{Name: "all-dims", Usage: "run free dimensions that have no number at 1, 2 and a prime from 7 up, one after the other"},
 			&cli.StringFlag{Name: "dims", Usage: "numbers for free dimensions, a `LIST` such as L=128,x[2]=64"},
 			&cli.StringSliceFlag{Name: "map", Usage: "`A=B`: input or output A of the reference is B of the model"},
 			&cli.StringSliceFlag{Name: "transpose", Usage: "`NAME=0,3,1,2`: how the axes of an input or output of the model stand against the reference's"},
@@ -43,6 +46,10 @@ func verifyCommand() *cli.Command {
 			&cli.BoolFlag{Name: "rows", Usage: "one model: prove that each row of a batch is what the model computes of that row alone"},
 			&cli.StringSliceFlag{Name: "axis", Usage: "with --rows: `NAME=AXIS`, the axis of the batch in an input or output where it is not axis 0"},
 			&cli.BoolFlag{Name: "opt-levels", Usage: "one model: hold it to itself over ONNX Runtime's levels of graph optimisation"},
+			&cli.StringFlag{Name: "against", Usage: "one model: compare with the outputs that are recorded in `FOLDER`, an ONNX test data set or a folder of them"},
+			&cli.StringFlag{Name: "record", Usage: "one model: write inputs and outputs to `FOLDER` as ONNX test data sets"},
+			&cli.IntFlag{Name: "record-first", Usage: "`NUMBER` of the first data set that --record writes"},
+			&cli.BoolFlag{Name: "replace", Usage: "with --record: data sets that are there may be replaced"},
 			&cli.StringFlag{Name: "formula", Usage: "one model: hold it to the formula in `FILE`, of what its originals give"},
 			&cli.StringFlag{Name: "junit", Usage: "write the report to `FILE` as JUnit XML, which continuous integration shows"},
 			&cli.StringFlag{Name: "markdown", Usage: "write the report to `FILE` as Markdown, for pull requests"},
@@ -82,7 +89,7 @@ var headFlags = []string{"gate", "limit", "order", "output", "front-order", "rea
 	"front-pose", "rear-pose", "near", "require-coverage"}
 
 // pairFlags are those that make sense without them only.
-var pairFlags = []string{"rtol", "map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "rows", "axis", "opt-levels", "formula", "junit", "markdown", "html"}
+var pairFlags = []string{"rtol", "map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "rows", "axis", "opt-levels", "formula", "against", "record", "record-first", "replace", "dist", "corners", "all-dims", "junit", "markdown", "html"}
 
 func runVerify(c *cli.Context) error {
 	head := c.IsSet("front") || c.IsSet("rear")
@@ -95,7 +102,7 @@ func runVerify(c *cli.Context) error {
 			return usagef("--%s %s", name, why)
 		}
 	}
-	alone := c.Bool("rows") || c.Bool("opt-levels") || c.IsSet("formula")
+	alone := c.Bool("rows") || c.Bool("opt-levels") || c.IsSet("formula") || c.IsSet("against") || c.IsSet("record")
 	if alone {
 		want = 1
 	}
@@ -176,12 +183,24 @@ func runVerifyPair(c *cli.Context) error {
 	if o.Ranges, err = ranges(c); err != nil {
 		return err
 	}
+	if o.Dists, err = dists(c); err != nil {
+		return err
+	}
+	o.Corners = c.Bool("corners")
 	for _, s := range c.StringSlice("map") {
 		p, err := verify.ParsePair(s)
 		if err != nil {
 			return fmt.Errorf("--map: %w", err)
 		}
 		o.Map = append(o.Map, p)
+	}
+	if c.IsSet("record") {
+		return runRecord(c, o)
+	}
+	for _, flag := range []string{"record-first", "replace"} {
+		if c.IsSet(flag) {
+			return usagef("--%s needs --record", flag)
+		}
 	}
 	return runComparison(c, o)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -75,6 +76,16 @@ type comparison interface {
 
 // runComparison compares the models that the arguments name, and writes what was asked for.
 func runComparison(c *cli.Context, o verify.Options) error {
+	chosen := ""
+	for _, flag := range []string{"against", "formula", "opt-levels", "all-dims"} {
+		if !c.IsSet(flag) {
+			continue
+		}
+		if chosen != "" {
+			return usagef("--%s and --%s exclude each other", chosen, flag)
+		}
+		chosen = flag
+	}
 	models, closeAll, err := sources(c, c.Args().Slice()...)
 	if err != nil {
 		return err
@@ -86,10 +97,12 @@ func runComparison(c *cli.Context, o verify.Options) error {
 	}
 	var all *verify.Reports
 	switch {
-	case c.IsSet("formula"):
-		if c.Bool("opt-levels") {
-			return usagef("--formula and --opt-levels exclude each other")
+	case c.IsSet("against"):
+		var r *verify.Report
+		if r, err = againstReport(c, e, models[0], o); err == nil {
+			all = verify.Together(r)
 		}
+	case c.IsSet("formula"):
 		var r *verify.Report
 		if r, err = formulaReport(c, e, models[0], o); err == nil {
 			all = verify.Together(r)
@@ -99,6 +112,8 @@ func runComparison(c *cli.Context, o verify.Options) error {
 			return usagef("--opt and --opt-levels exclude each other")
 		}
 		all, err = verify.OptimizationLevels(e, models[0], o)
+	case c.Bool("all-dims"):
+		all, err = atAllDims(e, models, o)
 	default:
 		all, err = verify.Several(e, models[0], models[1:], o)
 	}
@@ -169,6 +184,98 @@ func formulaReport(c *cli.Context, e verify.Engine, model verify.Source, o verif
 	return verify.Formula(e, model, string(text), path, originals, o)
 }
 
+// atAllDims compares models at several numbers of the free dimensions.
+func atAllDims(e verify.Engine, models []verify.Source, o verify.Options) (*verify.Reports, error) {
+	var list []*verify.Report
+	for _, m := range models[1:] {
+		choices, err := verify.DimChoices(models[0].Model, m.Model, o)
+		if err != nil {
+			return nil, err
+		}
+		for _, dims := range choices {
+			at := o
+			at.Dims = dims
+			r, err := verify.Models(e, models[0], m, at)
+			if err != nil {
+				return nil, &onnxpb.Error{Kind: onnxpb.KindOf(err), Msg: "at " + dimsText(dims), Err: err, Hint: "give sizes that the models take with --dims"}
+			}
+			r.Notes = append(r.Notes, "run at "+dimsText(dims))
+			list = append(list, r)
+		}
+	}
+	return verify.Together(list...), nil
+}
+
+func dimsText(dims map[string]int64) string {
+	var parts []string
+	for name, n := range dims {
+		parts = append(parts, fmt.Sprintf("%s=%d", name, n))
+	}
+	sort.Strings(parts)
+	return strings.Join(parts, ",")
+}
+
+// dists reads how inputs are drawn.
+func dists(c *cli.Context) (map[string]verify.Dist, error) {
+	m := map[string]verify.Dist{}
+	for _, s := range c.StringSlice("dist") {
+		name, text := "", s
+		if i := strings.LastIndexByte(s, '='); i >= 0 {
+			name, text = s[:i], s[i+1:]
+		}
+		d, err := verify.ParseDist(text)
+		if err != nil {
+			return nil, fmt.Errorf("--dist: %w", err)
+		}
+		if _, twice := m[name]; twice {
+			return nil, usagef("--dist %s: it is given twice", s)
+		}
+		m[name] = d
+	}
+	return m, nil
+}
+
+// againstReport holds a model to recorded outputs.
+func againstReport(c *cli.Context, e verify.Engine, model verify.Source, o verify.Options) (*verify.Report, error) {
+	for _, flag := range []string{"batch", "samples", "seed", "range", "dist", "corners", "dims", "inputs", "map", "transpose", "slice", "slice-ref"} {
+		if c.IsSet(flag) {
+			return nil, usagef("--%s cannot be used with --against: inputs are those recorded", flag)
+		}
+	}
+	o.ByType, o.Tolerance = false, verify.RecordedTolerance
+	if c.IsSet("atol") {
+		o.Tolerance.Abs = c.Float64("atol")
+	}
+	if c.IsSet("rtol") {
+		o.Tolerance.Rel = c.Float64("rtol")
+	}
+	o.Samples, o.Seed = 0, 0
+	return verify.Against(e, model, c.String("against"), o)
+}
+
+// runRecord records what a model computes.
+func runRecord(c *cli.Context, o verify.Options) error {
+	for _, flag := range []string{"against", "formula", "opt-levels", "all-dims", "corners", "only", "map", "tol", "angle", "atol", "rtol", "transpose", "slice", "slice-ref", "junit", "markdown", "html"} {
+		if c.IsSet(flag) {
+			return usagef("--%s cannot be used with --record", flag)
+		}
+	}
+	models, closeAll, err := sources(c, c.Args().First())
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	e, err := engine(c)
+	if err != nil {
+		return err
+	}
+	r, err := verify.Record(e, models[0], c.String("record"), verify.RecordOptions{Options: o, First: c.Int("record-first"), Replace: c.Bool("replace")})
+	if err != nil {
+		return whyRefused(err, models)
+	}
+	return answer(c, r, true, func() error { return r.WriteText(c.App.Writer) })
+}
+
 // writeReport writes a file whole or not at all.
 func writeReport(file string, write func(io.Writer) error) error {
 	var b bytes.Buffer
@@ -180,7 +287,7 @@ func writeReport(file string, write func(io.Writer) error) error {
 
 // runVerifyRows proves the rows of one model.
 func runVerifyRows(c *cli.Context) error {
-	for _, flag := range []string{"map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "opt-levels", "formula", "inputs", "samples", "junit", "markdown", "html"} {
+	for _, flag := range []string{"map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "opt-levels", "formula", "against", "record", "dist", "corners", "all-dims", "inputs", "samples", "junit", "markdown", "html"} {
 		if c.IsSet(flag) {
 			return usagef("--%s cannot be used with --rows", flag)
 		}
