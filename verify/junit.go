@@ -75,6 +75,32 @@ func (j *JUnit) Add(r *Report) {
 	j.Failures += s.Failures
 }
 
+// AddSuite adds the cases of a suite: those that failed as failures, broken ones as errors, unsupported ones as skipped unless the suite is strict.
+func (j *JUnit) AddSuite(r *SuiteReport) {
+	s := JUnitSuite{Name: "onnxtool test", Properties: []JUnitProperty{{"engine", r.Engine.Name + " " + r.Engine.Version}, {"optimization", r.Optimization}}}
+	for _, x := range r.Cases {
+		c := JUnitCase{Name: xmlText(x.Name), Class: "onnxtool test"}
+		problem := &JUnitProblem{Message: xmlText(x.Why), Type: string(x.Status)}
+		switch {
+		case x.Status == CaseFailed || x.Status == CaseUnsupported && r.Strict:
+			c.Failure = problem
+			s.Failures++
+		case x.Status == CaseBroken:
+			c.Error = problem
+			s.Errors++
+		case x.Status == CaseUnsupported:
+			c.Skipped = problem
+			s.Skipped++
+		}
+		s.Cases = append(s.Cases, c)
+	}
+	s.Tests = len(s.Cases)
+	j.Suites = append(j.Suites, s)
+	j.Tests += s.Tests
+	j.Failures += s.Failures
+	j.Errors += s.Errors
+}
+
 // Fail adds an error that kept anything from being compared.
 func (j *JUnit) Fail(name string, err error) {
 	name = xmlText(name)

@@ -135,7 +135,7 @@ func compareBy(want, got *onnxpb.Array, t measure) (Metrics, error) {
 		return compareComplex(len(w), func(i int) complex128 { return w[i] }, func(i int) complex128 { return g[i] }, t.Tolerance), nil
 	case []float32: // without a copy: most tensors are of this type
 		g := got.Data.([]float32)
-		return compareFloats(len(w), func(i int) float64 { return float64(w[i]) }, func(i int) float64 { return float64(g[i]) }, ulps(want, got), t), nil
+		return compareFloat32(w, g, ulps(want, got), t), nil
 	case []int64:
 		return compareInts(w, got.Data.([]int64)), nil
 	case []uint64:
@@ -181,6 +181,21 @@ type tally struct {
 	worst    float64
 	worstBad bool
 	abs, rel counter
+}
+
+// plainSums are sums of squares of types whose squares float64 holds, all but float64 itself: they need no units.
+type plainSums struct{ dot, want, got, noise float64 }
+
+// put hands the sums over to the metrics.
+func (s plainSums) put(m *Metrics) {
+	unit := func(sum float64) float64 {
+		if sum == 0 {
+			return 0
+		}
+		return 1
+	}
+	m.cos.merge(cosine{dot: s.dot, wSum: s.want, gSum: s.got, wScale: unit(s.want), gScale: unit(s.got)})
+	m.noise.merge(power{signal: s.want, noise: s.noise, signalScale: unit(s.want), noiseScale: unit(s.noise)})
 }
 
 func newTally(n int) tally {
@@ -250,28 +265,63 @@ func compareFloats(n int, want, got func(int) float64, ulp func(int) float64, to
 	t.tol = tol.Tolerance
 	for i := 0; i < n; i++ {
 		w, g := want(i), got(i)
-		if finite(w) && finite(g) {
+		diff, both := t.float(i, w, g, ulp, tol)
+		if both {
 			t.m.cos.add(w, g)
-			// The difference of two finite numbers may still pass the range.
-			diff := math.Abs(g - w)
-			if tol.circle {
-				diff = circleDistance(g, w)
-			}
 			t.m.noise.add(w, diff)
-			t.add(i, diff, math.Abs(w), !(diff <= tol.Abs+tol.Rel*math.Abs(w)))
-			if diff != 0 {
-				t.m.MaxULP = max(t.m.MaxULP, Number(ulp(i)))
-			}
-			continue
 		}
-		if w == g || math.IsNaN(w) && math.IsNaN(g) {
-			t.add(i, 0, math.Inf(1), false)
-			continue
-		}
-		t.add(i, math.Inf(1), 0, true)
-		t.m.MaxULP = Number(math.Inf(1))
 	}
 	return t.metrics(func(i int) string { return fmt.Sprint(want(i)) }, func(i int) string { return fmt.Sprint(got(i)) })
+}
+
+// float adds the error of element i; both tells whether the two are finite.
+func (t *tally) float(i int, w, g float64, ulp func(int) float64, tol measure) (diff float64, both bool) {
+	if finite(w) && finite(g) {
+		// The difference of two finite numbers may still pass the range.
+		diff = math.Abs(g - w)
+		if tol.circle {
+			diff = circleDistance(g, w)
+		}
+		t.add(i, diff, math.Abs(w), !(diff <= tol.Abs+tol.Rel*math.Abs(w)))
+		if diff != 0 {
+			t.m.MaxULP = max(t.m.MaxULP, Number(ulp(i)))
+		}
+		return diff, true
+	}
+	if w == g || math.IsNaN(w) && math.IsNaN(g) {
+		t.add(i, 0, math.Inf(1), false)
+		return 0, false
+	}
+	t.add(i, math.Inf(1), 0, true)
+	t.m.MaxULP = Number(math.Inf(1))
+	return math.Inf(1), false
+}
+
+// compareFloat32 is compareFloats for the type that most tensors have, without a call for each element that is equal.
+func compareFloat32(want, got []float32, ulp func(int) float64, tol measure) Metrics {
+	t := newTally(len(want))
+	t.tol = tol.Tolerance
+	var s plainSums
+	equal, zeros := int64(0), int64(0) // of those that are finite
+	for i, a := range want {
+		b := got[i]
+		w, g := float64(a), float64(b)
+		if a == b && a-a == 0 {
+			if equal++; a == 0 {
+				zeros++
+			}
+			square := w * w
+			s.dot, s.want, s.got = s.dot+square, s.want+square, s.got+square
+			continue
+		}
+		if diff, both := t.float(i, w, g, ulp, tol); both {
+			s.dot, s.want, s.got, s.noise = s.dot+w*g, s.want+w*w, s.got+g*g, s.noise+diff*diff
+		}
+	}
+	t.abs.s.zeros += equal
+	t.rel.s.zeros += equal - zeros
+	s.put(&t.m)
+	return t.metrics(func(i int) string { return fmt.Sprint(float64(want[i])) }, func(i int) string { return fmt.Sprint(float64(got[i])) })
 }
 
 func compareComplex(n int, want, got func(int) complex128, tol Tolerance) Metrics {

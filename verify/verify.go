@@ -37,6 +37,8 @@ type Options struct {
 	Parts   []Part
 	// Only names the outputs of the reference to compare; none: all.
 	Only []string
+	// Progress, where it is not nil, is told after each set of inputs how many of all are done.
+	Progress func(done, of int)
 	// Session holds the settings of the engine, ReferenceSession those for the reference where they are others.
 	Session          SessionOptions
 	ReferenceSession *SessionOptions
@@ -93,10 +95,14 @@ func Models(e Engine, reference, model Source, o Options) (*Report, error) {
 		return nil, err
 	}
 	defer c.close()
+	done := 0
 	for _, b := range batches {
 		for s := 0; s < r.Samples; s++ {
 			if err := c.run(b, s); err != nil {
 				return nil, err
+			}
+			if done++; o.Progress != nil {
+				o.Progress(done, len(batches)*r.Samples)
 			}
 		}
 		if o.Corners {

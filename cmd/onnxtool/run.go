@@ -21,7 +21,7 @@ func runCommand() *cli.Command {
 			"Examples: onnxtool run model.onnx --batch 4 --seed 7 -o out.npz\n" +
 			"          onnxtool run model.onnx --inputs image=cat.npy --fetch '/layer1/*' --print\n" +
 			"          onnxtool run model.onnx --find-nan --range image=0..1",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{Name: "inputs", Usage: "take inputs from a file: `NAME=FILE` (.npy, .npz, .pb), or FILE alone"},
 			&cli.Uint64Flag{Name: "seed", Usage: "`SEED` of generated inputs"},
 			&cli.IntFlag{Name: "samples", Usage: "`COUNT` of generated sets of inputs", DefaultText: "1"},
@@ -40,8 +40,8 @@ func runCommand() *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print no report"},
 			ortFlag(),
-		},
-		Action: runRun,
+		}, isolateFlags()...),
+		Action: isolated(runRun),
 	}
 }
 

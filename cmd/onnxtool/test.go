@@ -23,9 +23,10 @@ func testCommand() *cli.Command {
 			"Examples: onnxtool test models/ --workers 4\n" +
 			"          onnxtool test models/ --run 'resnet|yolo' --skip int8 --json\n" +
 			"          onnxtool test models/ --list",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "run", Usage: "run the cases whose names the regular expression `RE` matches"},
 			&cli.StringFlag{Name: "skip", Usage: "leave out the cases whose names the regular expression `RE` matches"},
+			&cli.StringFlag{Name: "junit", Usage: "write the report to `FILE` as JUnit XML, which continuous integration shows"},
 			&cli.BoolFlag{Name: "list", Usage: "print the names of the cases, and run none"},
 			&cli.Float64Flag{Name: "atol", Usage: "absolute `TOLERANCE` of every case", DefaultText: "that of the case's data.json, else 1e-07"},
 			&cli.Float64Flag{Name: "rtol", Usage: "relative `TOLERANCE` of every case", DefaultText: "that of the case's data.json, else 0.001"},
@@ -37,8 +38,8 @@ func testCommand() *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing: the exit code tells"},
 			ortFlag(),
-		},
-		Action: runTest,
+		}, isolateFlags()...),
+		Action: isolated(runTest),
 	}
 }
 
@@ -70,6 +71,13 @@ func runTest(c *cli.Context) error {
 	r, err := verify.RunSuite(e, c.Args().Slice(), o)
 	if err != nil {
 		return err
+	}
+	if file := c.String("junit"); file != "" {
+		j := &verify.JUnit{}
+		j.AddSuite(r)
+		if err := writeReport(file, j.Write); err != nil {
+			return err
+		}
 	}
 	return answer(c, r, r.OK, func() error { return r.WriteText(c.App.Writer) })
 }

@@ -95,6 +95,7 @@ func runComparison(c *cli.Context, o verify.Options) error {
 	if err != nil {
 		return err
 	}
+	o.Progress = progress(c)
 	var all *verify.Reports
 	switch {
 	case c.IsSet("against"):
