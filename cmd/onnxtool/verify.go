@@ -16,7 +16,7 @@ func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "verify",
 		Usage: "run two models on the same inputs and compare them, or hold a fused head-pose model to its originals",
-		UsageText: "onnxtool verify REFERENCE MODEL... [--batch 1,2,7] [--atol 1e-5] [--rtol 1e-4] [--tol OUTPUT:cosine=0.999]\nonnxtool verify MODEL --rows [--batch 1,2,7]\n" +
+		UsageText: "onnxtool verify REFERENCE MODEL... [--batch 1,2,7] [--atol 1e-5] [--rtol 1e-4] [--tol OUTPUT:cosine=0.999]\nonnxtool verify REFERENCE MODEL --layers\nonnxtool verify MODEL --rows [--batch 1,2,7]\n" +
 			"onnxtool verify MODEL --opt-levels\nonnxtool verify MODEL --formula FILE\nonnxtool verify MODEL --record FOLDER\nonnxtool verify MODEL --against FOLDER\nonnxtool verify FUSED --front FRONT --rear REAR [--gate select] [--limit 75] [--batch 1,2,7]",
 		Description: "Two models: both run in ONNX Runtime on the same seeded or given inputs, and every output is compared:\n" +
 			"|got - want| <= atol + rtol*|want| for floats, equality for all else. The exit code is 0 where all are equal and 1 where not.\n\n" +
@@ -46,6 +46,11 @@ func verifyCommand() *cli.Command {
 			&cli.BoolFlag{Name: "rows", Usage: "one model: prove that each row of a batch is what the model computes of that row alone"},
 			&cli.StringSliceFlag{Name: "axis", Usage: "with --rows: `NAME=AXIS`, the axis of the batch in an input or output where it is not axis 0"},
 			&cli.BoolFlag{Name: "opt-levels", Usage: "one model: hold it to itself over ONNX Runtime's levels of graph optimisation"},
+			&cli.BoolFlag{Name: "layers", Usage: "compare every tensor that both models have, and name the node where they part"},
+			&cli.BoolFlag{Name: "bisect", Usage: "name the node where they part by a search, with few runs"},
+			&cli.StringFlag{Name: "memory", Usage: "with --layers or --bisect: `BYTES` of tensors to hold at once, such as 512MiB or 2GiB", DefaultText: "1GiB"},
+			&cli.BoolFlag{Name: "by-structure", Usage: "with --layers or --bisect: match tensors by the structure of the graphs alone, whatever their names"},
+			&cli.BoolFlag{Name: "all", Usage: "with --layers or --bisect: print every tensor"},
 			&cli.StringFlag{Name: "against", Usage: "one model: compare with the outputs that are recorded in `FOLDER`, an ONNX test data set or a folder of them"},
 			&cli.StringFlag{Name: "record", Usage: "one model: write inputs and outputs to `FOLDER` as ONNX test data sets"},
 			&cli.IntFlag{Name: "record-first", Usage: "`NUMBER` of the first data set that --record writes"},
@@ -89,7 +94,7 @@ var headFlags = []string{"gate", "limit", "order", "output", "front-order", "rea
 	"front-pose", "rear-pose", "near", "require-coverage"}
 
 // pairFlags are those that make sense without them only.
-var pairFlags = []string{"rtol", "map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "rows", "axis", "opt-levels", "formula", "against", "record", "record-first", "replace", "dist", "corners", "all-dims", "junit", "markdown", "html"}
+var pairFlags = []string{"rtol", "map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "rows", "axis", "opt-levels", "formula", "against", "record", "record-first", "replace", "dist", "corners", "all-dims", "layers", "bisect", "memory", "by-structure", "all", "junit", "markdown", "html"}
 
 func runVerify(c *cli.Context) error {
 	head := c.IsSet("front") || c.IsSet("rear")
@@ -196,6 +201,14 @@ func runVerifyPair(c *cli.Context) error {
 	}
 	if c.IsSet("record") {
 		return runRecord(c, o)
+	}
+	if c.Bool("layers") || c.Bool("bisect") {
+		return runLayers(c, o)
+	}
+	for _, flag := range []string{"memory", "by-structure", "all"} {
+		if c.IsSet(flag) {
+			return usagef("--%s needs --layers or --bisect", flag)
+		}
 	}
 	for _, flag := range []string{"record-first", "replace"} {
 		if c.IsSet(flag) {
