@@ -41,7 +41,7 @@ func benchCommand() *cli.Command {
 			&cli.StringFlag{Name: "opt", Value: verify.OptimizeAll, Usage: "`LEVEL` of graph optimisation: all, extended, basic, none"},
 			&cli.BoolFlag{Name: "parallel", Usage: "run nodes that do not need each other at the same time"},
 			&cli.IntFlag{Name: "inter-threads", Usage: "`COUNT` of threads that --parallel spreads nodes over; 0 leaves it to ONNX Runtime"},
-			&cli.StringSliceFlag{Name: "provider", Usage: "what runs nodes, `NAME` or NAME:KEY=VALUE,..., such as CUDA:device_id=0 (may be repeated, best first; the rest runs on CPU)"},
+			providerFlag(),
 			&cli.DurationFlag{Name: "timeout", Usage: "stop a run that takes `LONGER`, such as 30s, and fail", DefaultText: "no limit"},
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing"},
@@ -160,10 +160,10 @@ func benchSession(c *cli.Context) (verify.SessionOptions, error) {
 	default:
 		return o, usagef("--opt %s: the levels are all, extended, basic, none", o.Optimization)
 	}
-	for _, s := range c.StringSlice("provider") {
+	for _, s := range c.StringSlice("ep") {
 		p, err := verify.ParseProvider(s)
 		if err != nil {
-			return o, fmt.Errorf("--provider: %w", err)
+			return o, fmt.Errorf("--ep: %w", err)
 		}
 		o.Providers = append(o.Providers, p)
 	}

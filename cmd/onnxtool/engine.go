@@ -12,6 +12,11 @@ func ortFlag() cli.Flag {
 	return &cli.StringFlag{Name: "ort-lib", Usage: "run models with the ONNX Runtime library in `FILE` (see onnxtool doctor)"}
 }
 
+// providerFlag is the flag for what runs the nodes.
+func providerFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "ep", Usage: "execution provider that runs nodes, `NAME` or NAME:KEY=VALUE,..., such as CUDA:device_id=0, where the library has it (may be repeated, best first; the rest runs on CPU)"}
+}
+
 // engine returns what runs models: ONNX Runtime, found as doctor tells. The error ends the command with exit code 4.
 func engine(c *cli.Context) (verify.Engine, error) {
 	lib, err := ort.Find(c.String("ort-lib"))

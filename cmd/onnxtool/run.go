@@ -35,6 +35,7 @@ func runCommand() *cli.Command {
 			&cli.BoolFlag{Name: "print", Usage: "show the elements, as NumPy does"},
 			&cli.BoolFlag{Name: "find-nan", Usage: "name the first node that makes a NaN or an infinity"},
 			&cli.Int64Flag{Name: "memory", Usage: "`MIB` of values that --find-nan may hold at once", Value: 1024},
+			providerFlag(),
 			&cli.StringFlag{Name: "opt", Usage: "`LEVEL` of graph optimisation: all, extended, basic, none", DefaultText: "all, with --find-nan none"},
 			&cli.IntFlag{Name: "threads", Usage: "`COUNT` of threads for one operator; 0 leaves it to ONNX Runtime"},
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},

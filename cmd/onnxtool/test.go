@@ -33,6 +33,7 @@ func testCommand() *cli.Command {
 			&cli.IntFlag{Name: "workers", Usage: "`COUNT` of cases that run at once", DefaultText: "the number of processors"},
 			&cli.BoolFlag{Name: "strict", Usage: "take unsupported cases for failed ones"},
 			&cli.BoolFlag{Name: "fail-fast", Usage: "end at the first case that fails"},
+			providerFlag(),
 			&cli.StringFlag{Name: "opt", Value: verify.OptimizeAll, Usage: "`LEVEL` of graph optimisation: all, extended, basic, none"},
 			&cli.IntFlag{Name: "threads", Value: 1, Usage: "`COUNT` of threads for one operator"},
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},

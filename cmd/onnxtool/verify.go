@@ -61,6 +61,7 @@ func verifyCommand() *cli.Command {
 			&cli.StringFlag{Name: "html", Usage: "write the report to `FILE` as one page of HTML, with histograms of the errors"},
 			&cli.StringSliceFlag{Name: "only", Usage: "compare the output `NAME` of the reference alone (may be repeated)"},
 			&cli.StringFlag{Name: "opt", Value: verify.OptimizeAll, Usage: "`LEVEL` of graph optimisation: all, extended, basic, none"},
+			providerFlag(),
 			&cli.IntFlag{Name: "threads", Usage: "`COUNT` of threads for one operator; 0 leaves it to ONNX Runtime"},
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing: the exit code tells"},
@@ -317,6 +318,13 @@ func sessionOptions(c *cli.Context) (verify.SessionOptions, error) {
 	}
 	if o.Threads < 0 {
 		return o, usagef("--threads cannot be negative")
+	}
+	for _, s := range c.StringSlice("ep") {
+		p, err := verify.ParseProvider(s)
+		if err != nil {
+			return o, fmt.Errorf("--ep: %w", err)
+		}
+		o.Providers = append(o.Providers, p)
 	}
 	if c.Int("samples") < 0 || c.IsSet("samples") && c.Int("samples") == 0 {
 		return o, usagef("--samples must be 1 or more")
