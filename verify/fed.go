@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"unsafe"
 
 	"onnxtool/onnxpb"
 )
@@ -55,5 +56,12 @@ func hashArray(h hash.Hash, a *onnxpb.Array) {
 		}
 		return
 	}
+	if d, ok := a.Data.([]float32); ok && littleEndian {
+		h.Write(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(d))), 4*len(d))) // without a copy: pictures are of this type
+		return
+	}
 	binary.Write(h, binary.LittleEndian, a.Data)
 }
+
+// littleEndian tells whether this machine keeps numbers as they are hashed.
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1

@@ -226,9 +226,12 @@ func (c *comparison) open(e Engine, reference, model Source, batches []int64) (e
 			c.report.Notes = append(c.report.Notes, fmt.Sprintf("batch %d of %s, whose batch is fixed to %d, was run in %d parts", b, side.who, side.r.step, n))
 		}
 	}
+	// The threads of the one that has just run are not to wait busily while the other runs.
+	c.o.Session.NoSpin = true
 	first := c.o.Session
 	if c.o.ReferenceSession != nil {
 		first = *c.o.ReferenceSession
+		first.NoSpin = true
 	}
 	if c.ref.session, err = e.Open(reference, first); err != nil {
 		return onnxpb.InFile(err, reference.Path)
