@@ -81,6 +81,7 @@ func commands() []*cli.Command {
 		textCommand(),
 		fromTextCommand(),
 		verifyCommand(),
+		reduceCommand(),
 		doctorCommand(),
 		completionCommand(),
 	}
