@@ -84,6 +84,7 @@ func commands() []*cli.Command {
 		verifyCommand(),
 		testCommand(),
 		benchCommand(),
+		reduceCommand(),
 		doctorCommand(),
 		completionCommand(),
 	}
