@@ -45,7 +45,7 @@ func (r *Report) html(p *page) {
 	for _, t := range r.Totals {
 		p.printf("<tr><td>%s</td><td>%d</td><td class=\"%s\">%d</td>", esc(pairName(t.Reference, t.Model)+t.Path), t.Rows, class[t.Equal], t.Failed)
 		if m := t.Metrics; m != nil {
-			for _, v := range []string{short(m.MaxAbs), short(m.MeanAbs), short(m.MaxRel), short(m.P99Rel), cosineText(m.Cosine), decibelText(m.SNR), short(m.MaxULP), short(m.NeedsAbs)} {
+			for _, v := range []string{short(m.MaxAbs), short(m.MeanAbs), short(m.MaxRel), short(m.P99Rel), cosineText(m.Cosine), decibelText(m.SNR), short(m.MaxULP), enoughShort(m.NeedsAbs)} {
 				p.printf("<td>%s</td>", v)
 			}
 		} else {

@@ -16,7 +16,7 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 		fmt.Fprintf(&b, "| %s | %d |", markdownText(pairName(t.Reference, t.Model)+t.Path), t.Rows)
 		if m := t.Metrics; m != nil {
 			fmt.Fprintf(&b, " %s | %s | %s | %s | %s | %s | %s | %s |", short(m.MaxAbs), short(m.MeanAbs), short(m.MaxRel), short(m.P99Rel), cosineText(m.Cosine), decibelText(m.SNR), short(m.MaxULP),
-				short(m.NeedsAbs))
+				enoughShort(m.NeedsAbs))
 		} else {
 			b.WriteString(" | | | | | | | |")
 		}

@@ -201,7 +201,7 @@ func (r *Report) WriteText(w io.Writer) error {
 			fmt.Fprintf(tw, "%s\t-\t-\t-\t-\t-\t-\t%s\n", shape, verdict(equal))
 			return
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", shape, short(m.MaxAbs), short(m.MeanAbs), short(m.MaxRel), cosineText(m.Cosine), decibelText(m.SNR), short(m.NeedsAbs),
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", shape, short(m.MaxAbs), short(m.MeanAbs), short(m.MaxRel), cosineText(m.Cosine), decibelText(m.SNR), enoughShort(m.NeedsAbs),
 			verdict(equal))
 	}
 	for i, row := range r.Outputs {
@@ -274,9 +274,28 @@ func (r *Report) fault(row Row) string {
 		text += fmt.Sprintf("; most of all element %d: %s, reference %s", m.Worst, m.Got, m.Want)
 	}
 	if !math.IsInf(float64(m.NeedsAbs), 1) && m.IoU == nil && m.NeedsAbs > 0 {
-		text += fmt.Sprintf("; atol=%s would pass, or rtol=%s", precise(m.NeedsAbs), precise(m.NeedsRel))
+		text += fmt.Sprintf("; atol=%s would pass, or rtol=%s", enoughText(m.NeedsAbs), enoughText(m.NeedsRel))
 	}
 	return text
+}
+
+// enoughShort is enoughText for a table.
+func enoughShort(n Number) string {
+	if n == 0 || math.IsInf(float64(n), 0) {
+		return short(n)
+	}
+	return enoughText(n)
+}
+
+// enoughText writes a tolerance in a few digits, and no smaller than it is.
+func enoughText(n Number) string {
+	for _, more := range []float64{1, 1 + 5e-4, 1 + 1e-3} {
+		text := strconv.FormatFloat(float64(n)*more, 'g', 4, 64)
+		if v, err := strconv.ParseFloat(text, 64); err == nil && v >= float64(n) {
+			return text
+		}
+	}
+	return strconv.FormatFloat(float64(n), 'g', -1, 64)
 }
 
 // pairName names an output of both models.

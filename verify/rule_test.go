@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"sort"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -78,6 +79,19 @@ func TestMetricsAgainstOracle(t *testing.T) {
 			if x, _ := Compare(f32(want...), f32(got...), try.tol); x.Equal() != try.passes {
 				t.Errorf("%d: with %+v equal is %v", n, try.tol, x.Equal())
 			}
+		}
+	}
+}
+
+// What is printed as enough is.
+func TestEnoughText(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	for range 2000 {
+		n := math.Exp(rng.NormFloat64() * 20)
+		text := enoughText(Number(n))
+		v, err := strconv.ParseFloat(text, 64)
+		if err != nil || v < n || v > n*1.002 || len(text) > 10 {
+			t.Errorf("%v is written %s", n, text)
 		}
 	}
 }
