@@ -36,18 +36,7 @@ func Formula(e Engine, model Source, text, path string, originals []FormulaModel
 	for _, p := range inputsOf(model.Model) {
 		inputs = append(inputs, portPair{p, p})
 	}
-	given, err := readInputsWith(o.Files, inputs, o.Dims, o.Ranges)
-	if err != nil {
-		return nil, err
-	}
-	if err := o.checkSpecs(inputs); err != nil {
-		return nil, err
-	}
-	p, err := newPlan(inputs, o.Dims, given)
-	if err != nil {
-		return nil, err
-	}
-	batches, err := batchesOf(p, o.Batches)
+	p, batches, err := o.plan(inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +46,9 @@ func Formula(e Engine, model Source, text, path string, originals []FormulaModel
 	}
 	r := &Report{Schema: Schema, Equal: true, Seed: o.Seed, Samples: max(o.Samples, 1), Tolerance: o.Tolerance, ByType: o.ByType, Optimization: optimization(o.Session), Notes: c.notes,
 		Engine: EngineInfo{Name: "ONNX Runtime", Version: e.Version()}}
+	if allGiven(p) {
+		r.Samples = 1
+	}
 	sum := sha256.Sum256([]byte(text))
 	r.Reference = ModelInfo{Path: path, SHA256: hex.EncodeToString(sum[:])}
 	if r.Model, err = describe(model); err != nil {

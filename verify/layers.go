@@ -139,21 +139,11 @@ func newLayerComparison(e Engine, reference, model Source, o LayerOptions) (*lay
 
 // setInputs makes the inputs of both models.
 func (c *layerComparison) setInputs(inputs []portPair) error {
-	given, err := readInputsWith(c.o.Files, inputs, c.o.Dims, c.o.Ranges)
+	p, batches, err := c.o.plan(inputs)
 	if err != nil {
 		return err
 	}
-	if err := c.o.checkSpecs(inputs); err != nil {
-		return err
-	}
-	if c.plan, err = newPlan(inputs, c.o.Dims, given); err != nil {
-		return err
-	}
-	batches, err := batchesOf(c.plan, c.o.Batches)
-	if err != nil {
-		return err
-	}
-	c.batch = batches[0]
+	c.plan, c.batch = p, batches[0]
 	for _, side := range []struct {
 		step int64
 		who  string

@@ -123,18 +123,7 @@ func recordPlan(s Source, o Options) (*plan, []int64, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	given, err := readInputsWith(o.Files, inputs, o.Dims, o.Ranges)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := o.checkSpecs(inputs); err != nil {
-		return nil, nil, err
-	}
-	p, err := newPlan(inputs, o.Dims, given)
-	if err != nil {
-		return nil, nil, err
-	}
-	batches, err := batchesOf(p, o.Batches)
+	p, batches, err := o.plan(inputs)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -21,6 +21,8 @@ type RunOptions struct {
 	Samples int
 	// Ranges set where generated elements lie, by input; "" is for every input without an entry of its own.
 	Ranges map[string]Range
+	// Dists say how elements are drawn, by input; "" is for every input without an entry of its own.
+	Dists map[string]Dist
 	// Dims give numbers to free dimensions of the inputs: by symbol, or as NAME[axis].
 	Dims map[string]int64
 	// Files give inputs from files.
@@ -141,14 +143,14 @@ func prepare(s Source, o RunOptions) (*preparedRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := (Options{Ranges: o.Ranges}).checkSpecs(inputs); err != nil {
+	if err := (Options{Ranges: o.Ranges, Dists: o.Dists}).checkSpecs(inputs); err != nil {
 		return nil, err
 	}
 	pl, err := newPlan(inputs, o.Dims, given)
 	if err != nil {
 		return nil, err
 	}
-	p := &preparedRun{o: o, samples: max(o.Samples, 1), c: comparison{plan: pl, o: Options{Seed: o.Seed, Ranges: o.Ranges}}}
+	p := &preparedRun{o: o, samples: max(o.Samples, 1), c: comparison{plan: pl, o: Options{Seed: o.Seed, Ranges: o.Ranges, Dists: o.Dists}}}
 	if allGiven(pl) {
 		p.samples = 1
 	}

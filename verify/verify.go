@@ -56,18 +56,7 @@ func Models(e Engine, reference, model Source, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	given, err := readInputsWith(o.Files, inputs, o.Dims, o.Ranges)
-	if err != nil {
-		return nil, err
-	}
-	if err := o.checkSpecs(inputs); err != nil {
-		return nil, err
-	}
-	p, err := newPlan(inputs, o.Dims, given)
-	if err != nil {
-		return nil, err
-	}
-	batches, err := batchesOf(p, o.Batches)
+	p, batches, err := o.plan(inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +104,23 @@ func Models(e Engine, reference, model Source, o Options) (*Report, error) {
 		r.Inputs[i].SHA256 = c.fed.of(in.pair.ref.name)
 	}
 	return r, nil
+}
+
+// plan reads the files of inputs and says which shapes the inputs take, and at which batches.
+func (o Options) plan(inputs []portPair) (*plan, []int64, error) {
+	given, err := readInputsWith(o.Files, inputs, o.Dims, o.Ranges)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := o.checkSpecs(inputs); err != nil {
+		return nil, nil, err
+	}
+	p, err := newPlan(inputs, o.Dims, given)
+	if err != nil {
+		return nil, nil, err
+	}
+	batches, err := batchesOf(p, o.Batches)
+	return p, batches, err
 }
 
 // batchesOf returns the batches to run, each of which must be possible.

@@ -65,15 +65,11 @@ func runBench(c *cli.Context) error {
 			return fmt.Errorf("--plot: %w", err)
 		}
 	}
-	models, closeAll, err := sources(c, c.Args().Slice()...)
+	models, e, closeAll, err := openAll(c, c.Args().Slice()...)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	e, err := engine(c)
-	if err != nil {
-		return err
-	}
 	r, err := verify.Bench(e, models, o)
 	if err != nil {
 		return whyRefused(err, models)

@@ -29,3 +29,16 @@ func engine(c *cli.Context) (verify.Engine, error) {
 	}
 	return e, nil
 }
+
+// openAll opens models and the engine that runs them.
+func openAll(c *cli.Context, paths ...string) (models []verify.Source, e verify.Engine, done func(), err error) {
+	models, done, err = sources(c, paths...)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if e, err = engine(c); err != nil {
+		done()
+		return nil, nil, nil, err
+	}
+	return models, e, done, nil
+}

@@ -22,9 +22,10 @@ func runCommand() *cli.Command {
 			"          onnxtool run model.onnx --inputs image=cat.npy --fetch '/layer1/*' --print\n" +
 			"          onnxtool run model.onnx --find-nan --range image=0..1",
 		Flags: append([]cli.Flag{
-			&cli.StringSliceFlag{Name: "inputs", Usage: "take inputs from a file: `NAME=FILE` (.npy, .npz, .pb), or FILE alone"},
+			&cli.StringSliceFlag{Name: "inputs", Usage: "take inputs from a file: `NAME=FILE` (.npy, .npz, .pb, .png, .jpg, .bin), or FILE alone, or a folder test_data_set_*"},
 			&cli.Uint64Flag{Name: "seed", Usage: "`SEED` of generated inputs"},
 			&cli.IntFlag{Name: "samples", Usage: "`COUNT` of generated sets of inputs", DefaultText: "1"},
+			&cli.StringSliceFlag{Name: "dist", Usage: "draw elements so, `NAME=DIST` or DIST: uniform, normal, normal(0,2), image, ints, onehot, zeros, ones, constant(1)"},
 			&cli.StringSliceFlag{Name: "range", Usage: "generate elements within `NAME=LO..HI`, or LO..HI for every input"},
 			&cli.StringFlag{Name: "dims", Usage: "numbers for free dimensions, a `LIST` such as L=128,x[2]=64"},
 			&cli.StringFlag{Name: "batch", Usage: "the batch to run, a `NUMBER` (default: what the model or a file fixes, else 1)"},
@@ -79,15 +80,11 @@ func runRun(c *cli.Context) error {
 			return err
 		}
 	}
-	models, closeAll, err := sources(c, c.Args().First())
+	models, e, closeAll, err := openAll(c, c.Args().First())
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	e, err := engine(c)
-	if err != nil {
-		return err
-	}
 	if find {
 		r, err := verify.FindNaN(e, models[0], o)
 		if err != nil {
@@ -145,6 +142,9 @@ func runOptions(c *cli.Context) (o verify.RunOptions, err error) {
 	if o.Files, err = inputFiles(c); err != nil {
 		return o, err
 	}
-	o.Ranges, err = ranges(c)
+	if o.Ranges, err = ranges(c); err != nil {
+		return o, err
+	}
+	o.Dists, err = dists(c)
 	return o, err
 }

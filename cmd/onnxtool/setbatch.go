@@ -103,15 +103,7 @@ func isFile(path string) bool {
 // setbatchChecked writes the result only when ONNX Runtime has shown it to compute the same.
 func setbatchChecked(c *cli.Context, batch onnxpb.Dim, where surgery.BatchOptions, input string) error {
 	o := verify.BatchOptions{Inputs: where.Inputs}
-	if c.IsSet("atol") || c.IsSet("rtol") {
-		o.Tolerance = verify.DefaultTolerance
-		if c.IsSet("atol") {
-			o.Tolerance.Abs = c.Float64("atol")
-		}
-		if c.IsSet("rtol") {
-			o.Tolerance.Rel = c.Float64("rtol")
-		}
-	}
+	o.Tolerance = givenTolerance(c, verify.DefaultTolerance)
 	sizes, err := batches(c)
 	if err != nil {
 		return err

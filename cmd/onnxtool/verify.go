@@ -265,15 +265,11 @@ func runVerifyHead(c *cli.Context) error {
 		}
 		o.Range = &r
 	}
-	models, closeAll, err := sources(c, c.Args().First(), c.String("front"), c.String("rear"))
+	models, e, closeAll, err := openAll(c, c.Args().First(), c.String("front"), c.String("rear"))
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	e, err := engine(c)
-	if err != nil {
-		return err
-	}
 	r, err := verify.VerifyHead(e, models[0], models[1], models[2], o)
 	if err != nil {
 		return whyRefused(err, models)

@@ -30,15 +30,11 @@ func runLayers(c *cli.Context, o verify.Options) error {
 	if err != nil {
 		return err
 	}
-	models, closeAll, err := sources(c, c.Args().Slice()...)
+	models, e, closeAll, err := openAll(c, c.Args().Slice()...)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	e, err := engine(c)
-	if err != nil {
-		return err
-	}
 	find := verify.Layers
 	if c.Bool("bisect") {
 		find = verify.Bisect

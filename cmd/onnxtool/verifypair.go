@@ -19,12 +19,10 @@ import (
 
 // verifyRules reads what outputs are held to, and how tensors of the two models lie against each other.
 func verifyRules(c *cli.Context, o *verify.Options) error {
-	o.Tolerance, o.ByType = verify.DefaultTolerance, !c.IsSet("atol") && !c.IsSet("rtol")
-	if c.IsSet("atol") {
-		o.Tolerance.Abs = c.Float64("atol")
-	}
-	if c.IsSet("rtol") {
-		o.Tolerance.Rel = c.Float64("rtol")
+	if o.ByType = !c.IsSet("atol") && !c.IsSet("rtol"); o.ByType {
+		o.Tolerance = verify.DefaultTolerance
+	} else {
+		o.Tolerance = givenTolerance(c, verify.DefaultTolerance)
 	}
 	if !(o.Tolerance.Abs >= 0) || !(o.Tolerance.Rel >= 0) {
 		return usagef("tolerances cannot be negative")
@@ -67,6 +65,21 @@ func verifyRules(c *cli.Context, o *verify.Options) error {
 	return nil
 }
 
+// givenTolerance is what --atol and --rtol say, of which one may be missing; the zero Tolerance where both are.
+func givenTolerance(c *cli.Context, missing verify.Tolerance) verify.Tolerance {
+	if !c.IsSet("atol") && !c.IsSet("rtol") {
+		return verify.Tolerance{}
+	}
+	t := missing
+	if c.IsSet("atol") {
+		t.Abs = c.Float64("atol")
+	}
+	if c.IsSet("rtol") {
+		t.Rel = c.Float64("rtol")
+	}
+	return t
+}
+
 // comparison is a report of verify, in all its forms.
 type comparison interface {
 	WriteText(io.Writer) error
@@ -86,15 +99,11 @@ func runComparison(c *cli.Context, o verify.Options) error {
 		}
 		chosen = flag
 	}
-	models, closeAll, err := sources(c, c.Args().Slice()...)
+	models, e, closeAll, err := openAll(c, c.Args().Slice()...)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	e, err := engine(c)
-	if err != nil {
-		return err
-	}
 	o.Progress = progress(c)
 	var all *verify.Reports
 	switch {
@@ -243,13 +252,12 @@ func againstReport(c *cli.Context, e verify.Engine, model verify.Source, o verif
 			return nil, usagef("--%s cannot be used with --against: inputs are those recorded", flag)
 		}
 	}
-	o.ByType, o.Tolerance = false, verify.RecordedTolerance
-	if c.IsSet("atol") {
-		o.Tolerance.Abs = c.Float64("atol")
+	if o.ByType {
+		o.Tolerance = verify.RecordedTolerance
+	} else {
+		o.Tolerance = givenTolerance(c, verify.RecordedTolerance)
 	}
-	if c.IsSet("rtol") {
-		o.Tolerance.Rel = c.Float64("rtol")
-	}
+	o.ByType = false
 	o.Samples, o.Seed = 0, 0
 	return verify.Against(e, model, c.String("against"), o)
 }
@@ -261,15 +269,11 @@ func runRecord(c *cli.Context, o verify.Options) error {
 			return usagef("--%s cannot be used with --record", flag)
 		}
 	}
-	models, closeAll, err := sources(c, c.Args().First())
+	models, e, closeAll, err := openAll(c, c.Args().First())
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	e, err := engine(c)
-	if err != nil {
-		return err
-	}
 	r, err := verify.Record(e, models[0], c.String("record"), verify.RecordOptions{Options: o, First: c.Int("record-first"), Replace: c.Bool("replace")})
 	if err != nil {
 		return whyRefused(err, models)
@@ -293,16 +297,7 @@ func runVerifyRows(c *cli.Context) error {
 			return usagef("--%s cannot be used with --rows", flag)
 		}
 	}
-	o := verify.BatchOptions{Axes: map[string]int{}}
-	if c.IsSet("atol") || c.IsSet("rtol") {
-		o.Tolerance = verify.DefaultTolerance
-		if c.IsSet("atol") {
-			o.Tolerance.Abs = c.Float64("atol")
-		}
-		if c.IsSet("rtol") {
-			o.Tolerance.Rel = c.Float64("rtol")
-		}
-	}
+	o := verify.BatchOptions{Axes: map[string]int{}, Tolerance: givenTolerance(c, verify.DefaultTolerance)}
 	for _, s := range c.StringSlice("axis") {
 		at := strings.LastIndexByte(s, '=')
 		axis, err := strconv.Atoi(s[at+1:])
@@ -327,15 +322,11 @@ func runVerifyRows(c *cli.Context) error {
 	if o.Dims, err = dims(c); err != nil {
 		return err
 	}
-	models, closeAll, err := sources(c, c.Args().First())
+	models, e, closeAll, err := openAll(c, c.Args().First())
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	e, err := engine(c)
-	if err != nil {
-		return err
-	}
 	r, err := verify.Rows(e, models[0], sizes, c.Uint64("seed"), o)
 	if err != nil {
 		return whyRefused(onnxpb.InFile(err, c.Args().First()), models)
