@@ -66,7 +66,14 @@ func (r *rules) of(output string, elem onnxpb.TensorProto_DataType) applied {
 	if r.byType {
 		base = ToleranceFor(elem)
 	}
-	return rule.apply(base)
+	a := rule.apply(base)
+	if rule.Angle && rule.Abs == nil && !r.byType && r.tolerance != (Tolerance{}) {
+		a.tolerance.Abs = r.tolerance.Abs // which was given
+	}
+	if exactType(elem) && rule.Boxes == nil {
+		return a.exact()
+	}
+	return a
 }
 
 // judge compares the outputs of one run and adds the rows to the report.

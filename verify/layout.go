@@ -150,7 +150,11 @@ func (p Part) take(a *onnxpb.Array) (*onnxpb.Array, error) {
 			strides = append(strides, source[i]*int(part.Step))
 		}
 	}
-	return gathered(a, dims, strides, from)
+	part, err := gathered(a, dims, strides, from)
+	if err == nil && part.Len() == 0 && a.Len() > 0 {
+		err = onnxpb.Errorf(onnxpb.Unfit, "part %s of %s takes nothing of shape %s", p.text, p.Name, shapeText(a.Dims))
+	}
+	return part, err
 }
 
 // stridesOf tells how far apart two neighbours along each axis lie in row-major order.

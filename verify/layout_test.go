@@ -55,7 +55,7 @@ func TestTransposed(t *testing.T) {
 
 func TestParts(t *testing.T) {
 	a := onnxpb.ArrayOf([]int64{2, 4}, []int64{0, 1, 2, 3, 4, 5, 6, 7})
-	for text, want := range map[string][]int64{"y=:": {0, 1, 2, 3, 4, 5, 6, 7}, "y=:,0:3": {0, 1, 2, 4, 5, 6}, "y=1": {4, 5, 6, 7}, "y=-1,-2:": {6, 7}, "y=:,::2": {0, 2, 4, 6}, "y=0,1": {1}, "y=:,2:2": {}} {
+	for text, want := range map[string][]int64{"y=:": {0, 1, 2, 3, 4, 5, 6, 7}, "y=:,0:3": {0, 1, 2, 4, 5, 6}, "y=1": {4, 5, 6, 7}, "y=-1,-2:": {6, 7}, "y=:,::2": {0, 2, 4, 6}, "y=0,1": {1}} {
 		p, err := ParsePart(text)
 		if err != nil {
 			t.Fatal(err)
@@ -65,7 +65,7 @@ func TestParts(t *testing.T) {
 			t.Errorf("%s: %v, want %v (%v)", text, got, want, err)
 		}
 	}
-	for _, text := range []string{"y=2", "y=:,0:5", "y=:,3:1", "y=:,:,:", "y=-3"} {
+	for _, text := range []string{"y=2", "y=:,0:5", "y=:,3:1", "y=:,:,:", "y=-3", "y=:,2:2"} {
 		p, err := ParsePart(text)
 		if err != nil {
 			t.Fatal(err)
@@ -280,6 +280,18 @@ func TestRows(t *testing.T) {
 			}
 			return map[string]*onnxpb.Array{"y": onnxpb.ArrayOf(slices.Clone(in["x"].Dims), y)}
 		},
+	}
+	for _, bad := range []struct {
+		s       Source
+		batches []int64
+		o       BatchOptions
+		kind    onnxpb.Kind
+	}{
+		{declare(t, "good", []string{"x:float32:[2,2]"}, []string{"y:float32:[2,2]"}), []int64{2}, BatchOptions{}, onnxpb.Unfit}, {free("good"), []int64{1}, BatchOptions{}, onnxpb.Usage},
+		{free("good"), []int64{2}, BatchOptions{Axes: map[string]int{"q": 1}}, onnxpb.Unfit}, {free("good"), []int64{2}, BatchOptions{Dims: map[string]int64{"N": 2}}, onnxpb.Usage},
+	} {
+		_, err := Rows(e, bad.s, bad.batches, 0, bad.o)
+		mustFail(t, err, bad.kind)
 	}
 	for name, equal := range map[string]bool{"good": true, "mix": false} {
 		r, err := Rows(e, free(name), []int64{1, 2, 5}, 3, BatchOptions{})

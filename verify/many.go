@@ -3,6 +3,9 @@ package verify
 import (
 	"fmt"
 	"io"
+	"slices"
+
+	"onnxtool/onnxpb"
 )
 
 // SchemaMany names the form of Reports in JSON.
@@ -89,7 +92,42 @@ func (r *Reports) WriteText(w io.Writer) error {
 }
 
 // Rows proves that a model computes of each row of a batch what it computes of that row alone, at every batch and also with the rows in another order. The batch of its inputs has to be free.
+// It is an error of kind Unfit where it is not, and of kind Usage where no batch has more than one row, or a name or dimension is given that the model does not have.
 func Rows(e Engine, s Source, batches []int64, seed uint64, o BatchOptions) (*BatchReport, error) {
+	if err := checkRowOptions(s.Model, batches, o); err != nil {
+		return nil, err
+	}
 	o.Permute = true
 	return CheckBatch(e, s, s, batches, seed, o)
+}
+
+// checkRowOptions refuses what would show nothing.
+func checkRowOptions(m *onnxpb.ModelProto, batches []int64, o BatchOptions) error {
+	if len(batches) > 0 && slices.Max(batches) < 2 {
+		return onnxpb.Errorf(onnxpb.Usage, "batches of one row show nothing: ask for one of 2 or more")
+	}
+	names := append(portNames(inputsOf(m)), portNames(outputsOf(m))...)
+	for _, name := range sortedKeys(o.Axes) {
+		if !contains(names, name) {
+			return noSuch(fmt.Sprintf("--axis %s: the model has no such input or output", name), name, names)
+		}
+	}
+	free := map[string]bool{}
+	for _, p := range inputsOf(m) {
+		axis := o.Axes[p.name]
+		for i, d := range p.dims {
+			switch {
+			case i == axis && d.Known && (len(o.Inputs) == 0 || contains(o.Inputs, p.name)):
+				return &onnxpb.Error{Tensor: p.name, Msg: fmt.Sprintf("the batch (axis %d) is fixed to %d: that its rows do not look at each other cannot be shown", i, d.Value), Hint: "free it with onnxtool setbatch first"}
+			case i != axis && !d.Known:
+				free[d.Param], free[fmt.Sprintf("%s[%d]", p.name, i)] = true, true
+			}
+		}
+	}
+	for _, name := range sortedKeys(o.Dims) {
+		if !free[name] {
+			return onnxpb.Errorf(onnxpb.Usage, "--dims %s: the inputs have no such free dimension beside the batch", name)
+		}
+	}
+	return nil
 }

@@ -59,6 +59,9 @@ type Metrics struct {
 	// Elements is the number of elements; Beyond how many of them lie beyond the tolerance.
 	Elements int64 `json:"elements"`
 	Beyond   int64 `json:"beyond"`
+	// NotFinite counts the elements of floats that are NaN or infinite in one of the two, and something else in the other. Where there are any, MaxRel is infinite and SNR -Inf, and no rule holds but
+	// one that allows a share of elements beyond.
+	NotFinite int64 `json:"not_finite"`
 	// MaxAbs and MeanAbs are the largest and the mean |got - want|. NaN in the same place and infinities of the same sign differ by 0; a NaN or an
 	// infinity against anything else is an infinite error. Of booleans, an element that differs counts as 1, and so it does of strings.
 	MaxAbs  Number `json:"max_abs"`
@@ -108,6 +111,7 @@ func Compare(want, got *onnxpb.Array, t Tolerance) (Metrics, error) {
 type measure struct {
 	Tolerance
 	circle bool // along the circle, in degrees
+	ints   bool // integers, too, may be off by the tolerance
 }
 
 func compareBy(want, got *onnxpb.Array, t measure) (Metrics, error) {
@@ -137,9 +141,9 @@ func compareBy(want, got *onnxpb.Array, t measure) (Metrics, error) {
 		g := got.Data.([]float32)
 		return compareFloat32(w, g, ulps(want, got), t), nil
 	case []int64:
-		return compareInts(w, got.Data.([]int64)), nil
+		return compareInts(w, got.Data.([]int64), t), nil
 	case []uint64:
-		return compareInts(w, got.Data.([]uint64)), nil
+		return compareInts(w, got.Data.([]uint64), t), nil
 	}
 	if exactType(want.Type) {
 		w, err := want.Int64s()
@@ -150,7 +154,7 @@ func compareBy(want, got *onnxpb.Array, t measure) (Metrics, error) {
 		if err != nil {
 			return Metrics{}, err
 		}
-		return compareInts(w, g), nil
+		return compareInts(w, g, t), nil
 	}
 	w, err := want.Float64s()
 	if err != nil {
@@ -211,6 +215,8 @@ func (t *tally) add(i int, diff, size float64, beyond bool) {
 	if size > 0 && !math.IsInf(size, 1) {
 		t.rel.add(diff / size)
 		t.m.MaxRel = max(t.m.MaxRel, Number(diff/size))
+	} else if diff > 0 {
+		t.rel.add(math.Inf(1)) // any error of what is to be 0
 	}
 	if diff == 0 {
 		return
@@ -257,6 +263,9 @@ func (m *Metrics) finish() {
 		m.MeanAbs = Number(m.sumAbs / float64(m.Elements))
 	}
 	m.Cosine, m.SNR = Number(m.cos.value()), Number(m.noise.decibels())
+	if m.NotFinite > 0 {
+		m.MaxRel, m.SNR = Number(math.Inf(1)), Number(math.Inf(-1))
+	}
 	m.P50Rel, m.P99Rel, m.P99Abs = Number(m.rel.percentile(50)), Number(m.rel.percentile(99)), Number(m.abs.percentile(99))
 }
 
@@ -293,6 +302,7 @@ func (t *tally) float(i int, w, g float64, ulp func(int) float64, tol measure) (
 		return 0, false
 	}
 	t.add(i, math.Inf(1), 0, true)
+	t.m.NotFinite++
 	t.m.MaxULP = Number(math.Inf(1))
 	return math.Inf(1), false
 }
@@ -342,19 +352,24 @@ func compareComplex(n int, want, got func(int) complex128, tol Tolerance) Metric
 			continue
 		}
 		t.add(i, math.Inf(1), 0, true)
+		t.m.NotFinite++
 	}
 	return t.metrics(func(i int) string { return fmt.Sprint(want(i)) }, func(i int) string { return fmt.Sprint(got(i)) })
 }
 
-func compareInts[T int64 | uint64](want, got []T) Metrics {
+func compareInts[T int64 | uint64](want, got []T, tol measure) Metrics {
 	t := newTally(len(want))
+	if tol.ints {
+		t.tol = tol.Tolerance
+	}
 	for i, w := range want {
 		g := got[i]
 		t.m.cos.add(float64(w), float64(g))
 		// The difference of two integers of 64 bits fits 64 bits without a sign.
 		diff := uint64(max(w, g)) - uint64(min(w, g))
 		t.m.noise.add(float64(w), float64(diff))
-		t.add(i, float64(diff), math.Abs(float64(w)), diff != 0)
+		size := math.Abs(float64(w))
+		t.add(i, float64(diff), size, diff != 0 && !(float64(diff) <= t.tol.Abs+t.tol.Rel*size))
 	}
 	return t.metrics(func(i int) string { return fmt.Sprint(want[i]) }, func(i int) string { return fmt.Sprint(got[i]) })
 }

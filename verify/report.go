@@ -104,6 +104,11 @@ func (r *Report) add(batch int64, sample int, p portPair, d Difference, rule app
 		row.Type, row.Shape = "", ""
 	}
 	if d.Metrics != nil {
+		if d.Metrics.Elements == 0 && d.Type != onnxpb.TensorProto_UNDEFINED {
+			if note := fmt.Sprintf("output %s had no elements: nothing of it was compared", p.ref.name+d.Path); !contains(r.Notes, note) {
+				r.Notes = append(r.Notes, note)
+			}
+		}
 		if row.Failed = rule.failed(d.Metrics); rule.Boxes != nil && d.Metrics.Beyond > 0 {
 			row.Failed = append(row.Failed, fmt.Sprintf("%d boxes have no partner that they overlap with by %v", d.Metrics.Beyond, rule.Boxes.IoU))
 		}
@@ -273,7 +278,7 @@ func (r *Report) fault(row Row) string {
 	if m.Worst >= 0 {
 		text += fmt.Sprintf("; most of all element %d: %s, reference %s", m.Worst, m.Got, m.Want)
 	}
-	if !math.IsInf(float64(m.NeedsAbs), 1) && m.IoU == nil && m.NeedsAbs > 0 {
+	if !math.IsInf(float64(m.NeedsAbs), 1) && m.IoU == nil && m.NeedsAbs > 0 && row.Type != "bool" && row.Type != "string" {
 		text += fmt.Sprintf("; atol=%s would pass, or rtol=%s", enoughText(m.NeedsAbs), enoughText(m.NeedsRel))
 	}
 	return text

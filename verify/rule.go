@@ -193,11 +193,14 @@ type applied struct {
 	elementwise bool // each element must lie within the tolerance
 }
 
+// angleTolerance is the tolerance of angles, in degrees, where none is given.
+const angleTolerance = 1e-3
+
 // apply fills in a rule; base is the tolerance of the comparison for the element type.
 func (r Rule) apply(base Tolerance) applied {
 	a := applied{Rule: r, tolerance: base}
 	if r.Angle {
-		a.tolerance = Tolerance{Abs: 1e-3} // relative to an angle means nothing
+		a.tolerance = Tolerance{Abs: angleTolerance} // relative to an angle means nothing
 	}
 	if r.Abs != nil {
 		a.tolerance.Abs = *r.Abs
@@ -210,13 +213,26 @@ func (r Rule) apply(base Tolerance) applied {
 	return a
 }
 
-// measure is how elements are compared.
-func (a applied) measure() measure { return measure{Tolerance: a.tolerance, circle: a.Angle} }
+// measure is how elements are compared: integers too by a tolerance that is stated for their own output.
+func (a applied) measure() measure {
+	return measure{Tolerance: a.tolerance, circle: a.Angle, ints: a.Output != "" && (a.Abs != nil || a.Rel != nil)}
+}
+
+// exact is the rule for an output whose elements are no floats. One for all outputs is not about them: they have to be equal.
+func (a applied) exact() applied {
+	if a.Output == "" {
+		return Rule{}.apply(Tolerance{})
+	}
+	return a
+}
 
 // failed lists the conditions that do not hold, of those that are about all elements.
 func (a applied) failed(m *Metrics) []string {
 	var list []string
 	fail := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	if m.NotFinite > 0 && a.Beyond == nil && !a.elementwise {
+		fail("%d of %d elements are NaN or infinite in one of the two only", m.NotFinite, m.Elements)
+	}
 	if a.elementwise {
 		allowed := 0.0
 		if a.Beyond != nil {

@@ -110,7 +110,7 @@ func TestMetricsOfHugeAndTiny(t *testing.T) {
 		snr, ulp  float64
 	}{
 		{f64(), f64(), inf, 0}, {f64(0), f64(1), -inf, float64(math.Float64bits(1))}, {f64(1), f64(1), inf, 0}, {f64(nan), f64(nan), inf, 0},
-		{f64(nan), f64(1), inf, inf}, {f64(math.Copysign(0, -1)), f64(0), inf, 0}, {f64(-5e-324), f64(5e-324), 10 * math.Log10(0.25), 2},
+		{f64(nan), f64(1), -inf, inf}, {f64(math.Copysign(0, -1)), f64(0), inf, 0}, {f64(-5e-324), f64(5e-324), 10 * math.Log10(0.25), 2},
 	} {
 		m, err := Compare(c.want, c.got, Tolerance{})
 		if err != nil || math.Abs(float64(m.SNR)-c.snr) > 1e-9 || float64(m.MaxULP) != c.ulp {
@@ -215,6 +215,43 @@ func TestRuleDecides(t *testing.T) {
 		rep := compareAll(t, e, a, b, Options{Tolerance: DefaultTolerance, Rules: []Rule{r}})
 		if rep.Equal != equal || rep.Outputs[0].Equal != equal || (len(rep.Outputs[0].Failed) == 0) != equal || rep.Totals[0].Equal != equal {
 			t.Errorf("%q: equal is %v: %v", rule, rep.Equal, rep.Outputs[0].Failed)
+		}
+	}
+}
+
+// A NaN or an infinity that one of the two does not have fails every rule but one that allows a share of elements beyond; and a rule for all outputs lets no integer differ.
+func TestRulesHoldToWhatIsNotFinite(t *testing.T) {
+	judged := func(want, got *onnxpb.Array, rule string) bool {
+		e := fakeEngine{"ref": func(map[string]*onnxpb.Array) map[string]*onnxpb.Array { return map[string]*onnxpb.Array{"y": want} },
+			"got": func(map[string]*onnxpb.Array) map[string]*onnxpb.Array { return map[string]*onnxpb.Array{"y": got} }}
+		out := "y:" + onnxpb.TypeName(want.Type) + ":[3]"
+		r, err := ParseRule(rule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return compareAll(t, e, declare(t, "ref", []string{"x:float32:[1]"}, []string{out}), declare(t, "got", []string{"x:float32:[1]"}, []string{out}), Options{Tolerance: DefaultTolerance, Rules: []Rule{r}}).Equal
+	}
+	n, i := float32(nan), float32(inf)
+	for _, rule := range []string{"cosine=-1", "y:cosine=0", "snr=-1000", "p99=1e30", "mean=1e30", "ulp=1e30", "top1=0", "atol=1e30", "y:top2=0"} {
+		for _, bad := range []*onnxpb.Array{f32(n, n, n), f32(1, n, 3), f32(1, 2, i)} {
+			if judged(f32(1, 2, 3), bad, rule) || judged(bad, f32(1, 2, 3), rule) {
+				t.Errorf("%s passes %v for 1, 2, 3", rule, bad.Data)
+			}
+			if !judged(bad, bad, rule) && !strings.Contains(rule, "cosine") {
+				t.Errorf("%s does not pass %v for itself", rule, bad.Data)
+			}
+		}
+	}
+	if !judged(f32(1, 2, 3), f32(1, n, 3), "beyond=0.5") {
+		t.Error("a share that may be beyond does not hold for NaN")
+	}
+	if judged(f32(0, 0, 0), f32(1, 1, 1), "p99=0.5") {
+		t.Error("p99 passes errors of what is to be 0")
+	}
+	ints := func(v ...int64) *onnxpb.Array { return onnxpb.ArrayOf([]int64{3}, v) }
+	for rule, equal := range map[string]bool{"cosine=0.5": false, "ulp=5": false, "mean=2": false, "top1=1": false, "atol=5": false, "y:atol=1": true, "y:atol=0": false, "y:atol=0,rtol=0.5": true, "y:beyond=0.4": true, "y:top1=1": true} {
+		if judged(ints(1, 2, 3), ints(1, 2, 4), rule) != equal {
+			t.Errorf("%s for integers: not %v", rule, equal)
 		}
 	}
 }

@@ -22,6 +22,7 @@ func (m *Metrics) merge(o *Metrics) {
 	}
 	m.Elements += o.Elements
 	m.Beyond += o.Beyond
+	m.NotFinite += o.NotFinite
 	m.sumAbs += o.sumAbs
 	for _, f := range []struct{ mine, its *Number }{{&m.MaxAbs, &o.MaxAbs}, {&m.MaxRel, &o.MaxRel}, {&m.MaxULP, &o.MaxULP}, {&m.NeedsAbs, &o.NeedsAbs}, {&m.NeedsRel, &o.NeedsRel}} {
 		*f.mine = max(*f.mine, *f.its)

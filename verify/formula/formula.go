@@ -134,7 +134,7 @@ func (p *parser) line(f *File, number int, text string) error {
 	if name.kind != word {
 		return fmt.Errorf("a line is a model, a name and what it stands for, or an output")
 	}
-	if p.models[name.text] || functions[name.text] != nil {
+	if p.models[name.text] || p.known[name.text] || functions[name.text] != nil {
 		return fmt.Errorf("%s has a meaning already", name.text)
 	}
 	e, err := p.assigned()
