@@ -64,6 +64,9 @@ func runBench(c *cli.Context) error {
 		if err := verify.CheckPlotName(plot); err != nil {
 			return fmt.Errorf("--plot: %w", err)
 		}
+		if err := reportFiles(c, []string{"plot"}, c.Args().Slice()...); err != nil {
+			return err
+		}
 	}
 	models, e, closeAll, err := openAll(c, c.Args().Slice()...)
 	if err != nil {
@@ -156,12 +159,7 @@ func benchSession(c *cli.Context) (verify.SessionOptions, error) {
 	default:
 		return o, usagef("--opt %s: the levels are all, extended, basic, none", o.Optimization)
 	}
-	for _, s := range c.StringSlice("ep") {
-		p, err := verify.ParseProvider(s)
-		if err != nil {
-			return o, fmt.Errorf("--ep: %w", err)
-		}
-		o.Providers = append(o.Providers, p)
-	}
-	return o, nil
+	var err error
+	o.Providers, err = providers(c)
+	return o, err
 }

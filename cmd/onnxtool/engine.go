@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/urfave/cli/v2"
 
 	"onnxtool/verify"
@@ -41,4 +43,17 @@ func openAll(c *cli.Context, paths ...string) (models []verify.Source, e verify.
 		return nil, nil, nil, err
 	}
 	return models, e, done, nil
+}
+
+// providers reads what runs the nodes.
+func providers(c *cli.Context) ([]verify.Provider, error) {
+	var list []verify.Provider
+	for _, s := range c.StringSlice("ep") {
+		p, err := verify.ParseProvider(s)
+		if err != nil {
+			return nil, fmt.Errorf("--ep: %w", err)
+		}
+		list = append(list, p)
+	}
+	return list, nil
 }

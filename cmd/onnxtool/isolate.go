@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"onnxtool/onnxpb"
+	"onnxtool/verify"
 )
 
 // isolatedMark tells a process that it is the one that runs the models.
@@ -31,10 +34,35 @@ func isolated(action cli.ActionFunc) cli.ActionFunc {
 		switch {
 		case limit < 0 || c.IsSet("timeout") && limit == 0:
 			return usagef("--timeout %v: the time must be above 0", limit)
-		case os.Getenv(isolatedMark) != "" || !c.Bool("isolate") && limit == 0:
+		case os.Getenv(isolatedMark) != "":
+			if runtime.GOOS != "windows" {
+				endWithParent()
+			}
+			return action(c)
+		case !c.Bool("isolate") && limit == 0:
 			return action(c)
 		}
-		return inProcess(limit)
+		err := inProcess(limit)
+		var known exitWith
+		if file := c.String("junit"); file != "" && err != nil && !errors.As(err, &known) {
+			j := &verify.JUnit{}
+			j.Fail(strings.Join(c.Args().Slice(), " "), err)
+			if e := writeReport(file, j.Write); e != nil {
+				return e
+			}
+		}
+		return err
+	}
+}
+
+// endWithParent ends this process when the one that has started it is gone, however that ended: it holds the other end of a pipe.
+func endWithParent() {
+	if pipe := os.NewFile(3, "parent"); pipe != nil {
+		go func() {
+			pipe.Read(make([]byte, 1))
+			onnxpb.RemoveTemporaries()
+			os.Exit(130)
+		}()
 	}
 }
 
@@ -59,6 +87,15 @@ func inProcess(limit time.Duration) error {
 	cmd.Args[0] = os.Args[0]
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), isolatedMark+"=1")
+	if runtime.GOOS != "windows" {
+		theirs, ours, err := os.Pipe()
+		if err != nil {
+			return &onnxpb.Error{Kind: onnxpb.Engine, Msg: "no other process can be started", Err: err}
+		}
+		defer ours.Close()
+		defer theirs.Close()
+		cmd.ExtraFiles = []*os.File{theirs} // the file 3 there
+	}
 	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {

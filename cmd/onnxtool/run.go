@@ -79,6 +79,9 @@ func runRun(c *cli.Context) error {
 		if err := verify.CheckSave(out); err != nil {
 			return err
 		}
+		if err := reportFiles(c, []string{"output"}, append(c.Args().Slice(), inputPaths(o.Files)...)...); err != nil {
+			return err
+		}
 	}
 	models, e, closeAll, err := openAll(c, c.Args().First())
 	if err != nil {
@@ -123,8 +126,11 @@ func runOptions(c *cli.Context) (o verify.RunOptions, err error) {
 	if o.Session.Threads < 0 {
 		return o, usagef("--threads cannot be negative")
 	}
-	if o.Samples < 0 || c.IsSet("samples") && o.Samples == 0 {
-		return o, usagef("--samples must be 1 or more")
+	if err := checkSamples(c); err != nil {
+		return o, err
+	}
+	if o.Session.Providers, err = providers(c); err != nil {
+		return o, err
 	}
 	mib := c.Int64("memory")
 	if mib < 1 || mib > 1<<30 {

@@ -65,6 +65,9 @@ func runTest(c *cli.Context) error {
 		}
 		return nil
 	}
+	if err := reportFiles(c, []string{"junit"}); err != nil {
+		return err
+	}
 	e, err := engine(c)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -315,17 +316,24 @@ func sessionOptions(c *cli.Context) (verify.SessionOptions, error) {
 	if o.Threads < 0 {
 		return o, usagef("--threads cannot be negative")
 	}
-	for _, s := range c.StringSlice("ep") {
-		p, err := verify.ParseProvider(s)
-		if err != nil {
-			return o, fmt.Errorf("--ep: %w", err)
-		}
-		o.Providers = append(o.Providers, p)
+	var err error
+	if o.Providers, err = providers(c); err != nil {
+		return o, err
 	}
-	if c.Int("samples") < 0 || c.IsSet("samples") && c.Int("samples") == 0 {
-		return o, usagef("--samples must be 1 or more")
+	if err := checkSamples(c); err != nil {
+		return o, err
 	}
 	return o, nil
+}
+
+// mostSamples bounds the rows of a report, which are all in memory.
+const mostSamples = 1_000_000
+
+func checkSamples(c *cli.Context) error {
+	if n := c.Int("samples"); n < 0 || c.IsSet("samples") && n == 0 || n > mostSamples {
+		return usagef("--samples %d: from 1 to %d can be run", n, mostSamples)
+	}
+	return nil
 }
 
 func batches(c *cli.Context) ([]int64, error) {
@@ -335,7 +343,9 @@ func batches(c *cli.Context) ([]int64, error) {
 		if err != nil || b < 1 {
 			return nil, usagef("--batch %s: batches are numbers from 1 up, such as 1,2,7", c.String("batch"))
 		}
-		list = append(list, b)
+		if !slices.Contains(list, b) {
+			list = append(list, b)
+		}
 	}
 	return list, nil
 }

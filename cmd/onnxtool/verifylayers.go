@@ -26,6 +26,9 @@ func runLayers(c *cli.Context, o verify.Options) error {
 	if !c.IsSet("opt") {
 		o.Session.Optimization = "" // tensors in between are given out, and so no nodes are fused unless it is asked for
 	}
+	if err := reportFiles(c, []string{"html"}, c.Args().Slice()...); err != nil {
+		return err
+	}
 	memory, err := byteCount(c.String("memory"))
 	if err != nil {
 		return err

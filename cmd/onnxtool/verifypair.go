@@ -25,12 +25,15 @@ func verifyRules(c *cli.Context, o *verify.Options) error {
 		o.Tolerance = givenTolerance(c, verify.DefaultTolerance)
 	}
 	if !(o.Tolerance.Abs >= 0) || !(o.Tolerance.Rel >= 0) {
-		return usagef("tolerances cannot be negative")
+		return usagef("tolerances cannot be negative, or no numbers")
 	}
 	for _, s := range c.StringSlice("tol") {
 		r, err := verify.ParseRule(s)
 		if err != nil {
 			return fmt.Errorf("--tol: %w", err)
+		}
+		if r.Output == "" && (r.Abs != nil || r.Rel != nil) && !o.ByType {
+			return usagef("--tol for all outputs and --atol or --rtol say the same: give one of them")
 		}
 		o.Rules = append(o.Rules, r)
 	}
@@ -104,6 +107,9 @@ func runComparison(c *cli.Context, o verify.Options) error {
 		return err
 	}
 	defer closeAll()
+	if err := reportFiles(c, []string{"junit", "markdown", "html"}, append(c.Args().Slice(), c.String("formula"))...); err != nil {
+		return err
+	}
 	o.Progress = progress(c)
 	var all *verify.Reports
 	switch {
@@ -281,6 +287,33 @@ func runRecord(c *cli.Context, o verify.Options) error {
 	return answer(c, r, true, func() error { return r.WriteText(c.App.Writer) })
 }
 
+// reportFiles refuses reports that would be written over what the command reads, or over each other.
+func reportFiles(c *cli.Context, flags []string, inputs ...string) error {
+	seen := map[string]string{}
+	for _, flag := range flags {
+		file := c.String(flag)
+		switch {
+		case !c.IsSet(flag):
+			continue
+		case file == "" || file == "-":
+			return usagef("--%s needs the name of a file", flag)
+		case seen[file] != "":
+			return usagef("--%s and --%s name one file", seen[file], flag)
+		}
+		seen[file] = flag
+		st, err := os.Stat(file)
+		if err != nil {
+			continue
+		}
+		for _, in := range inputs {
+			if other, err := os.Stat(in); err == nil && os.SameFile(st, other) {
+				return usagef("--%s %s is a file that the command reads", flag, file)
+			}
+		}
+	}
+	return nil
+}
+
 // writeReport writes a file whole or not at all.
 func writeReport(file string, write func(io.Writer) error) error {
 	var b bytes.Buffer
@@ -332,4 +365,13 @@ func runVerifyRows(c *cli.Context) error {
 		return whyRefused(onnxpb.InFile(err, c.Args().First()), models)
 	}
 	return answer(c, r, r.Equal, func() error { return r.WriteText(c.App.Writer) })
+}
+
+// inputPaths are the files that inputs are taken from.
+func inputPaths(files []verify.InputFile) []string {
+	var list []string
+	for _, f := range files {
+		list = append(list, f.Path)
+	}
+	return list
 }
