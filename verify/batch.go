@@ -29,9 +29,13 @@ type BatchOptions struct {
 	Permute bool
 }
 
+// RowsSchema names the form of a BatchReport in JSON. It changes when a field changes its meaning or goes; new fields may come without.
+const RowsSchema = "onnxtool.rows/1"
+
 // BatchReport is the outcome of CheckBatch.
 type BatchReport struct {
-	Equal     bool       `json:"equal"` // every row of every output is what the original computes of that row
+	Schema    string     `json:"schema"` // RowsSchema
+	Equal     bool       `json:"equal"`  // every row of every output is what the original computes of that row
 	Batches   []int64    `json:"batches"`
 	Seed      uint64     `json:"seed"`
 	Tolerance Tolerance  `json:"tolerance"`
@@ -63,7 +67,7 @@ func CheckBatch(e Engine, original, changed Source, batches []int64, seed uint64
 	if byType {
 		o.Tolerance = DefaultTolerance
 	}
-	r := &BatchReport{Equal: true, Seed: seed, Tolerance: o.Tolerance, Engine: EngineInfo{"ONNX Runtime", e.Version()}}
+	r := &BatchReport{Schema: RowsSchema, Equal: true, Seed: seed, Tolerance: o.Tolerance, Engine: EngineInfo{"ONNX Runtime", e.Version()}}
 	c := &batchCheck{o: o, report: r, original: inputsOf(original.Model), carries: map[string]bool{}, step: 1, byType: byType}
 	if err := c.findBatch(changed.Model); err != nil {
 		return nil, err

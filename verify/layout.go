@@ -206,6 +206,9 @@ func newLayouts(o Options, inputs, outputs []portPair) (*layouts, error) {
 	}
 	for _, y := range o.Layouts {
 		found := false
+		if l.in[y.Name] != nil || l.out[y.Name] != nil {
+			return nil, onnxpb.Errorf(onnxpb.Usage, "two orders of axes for %s", y.Name)
+		}
 		for i := range inputs {
 			if p := &inputs[i].got; p.name == y.Name {
 				found = true

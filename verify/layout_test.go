@@ -131,6 +131,8 @@ func TestModelsLayouts(t *testing.T) {
 	}
 	_, err := Models(e, a, b, Options{Layouts: []Layout{layout("w=0,1")}})
 	mustFail(t, err, onnxpb.Unfit, "no such input or output")
+	_, err = Models(e, a, b, Options{Layouts: []Layout{layout("x=0,2,3,1"), layout("x=0,3,1,2")}})
+	mustFail(t, err, onnxpb.Usage, "two orders")
 	_, err = Models(e, a, b, Options{Layouts: []Layout{layout("x=0,1")}})
 	mustFail(t, err, onnxpb.Unfit, "does not fit")
 }

@@ -358,6 +358,9 @@ func dims(c *cli.Context) (map[string]int64, error) {
 		if !ok || name == "" || err != nil || v < 0 {
 			return nil, usagef("--dims %s: write SYMBOL=NUMBER or INPUT[AXIS]=NUMBER, such as L=128,x[2]=64", c.String("dims"))
 		}
+		if old, twice := m[name]; twice && old != v {
+			return nil, usagef("--dims gives %s two numbers", name)
+		}
 		m[name] = v
 	}
 	return m, nil
