@@ -69,6 +69,22 @@ func TensorOf(elem onnxpb.TensorProto_DataType, dims []Dim) *Value {
 // unranked returns a tensor of an unknown rank.
 func unranked(elem onnxpb.TensorProto_DataType) *Value { return &Value{Kind: Tensor, Elem: elem} }
 
+// Numbers returns the dimensions of a tensor where all of them are plain numbers.
+func (v *Value) Numbers() ([]int64, bool) {
+	if v == nil || v.Kind != Tensor || !v.Ranked {
+		return nil, false
+	}
+	dims := make([]int64, len(v.Dims))
+	for i, d := range v.Dims {
+		n, ok := d.Const()
+		if !ok {
+			return nil, false
+		}
+		dims[i] = n
+	}
+	return dims, true
+}
+
 // numbers makes dimensions of numbers.
 func numbers(n []int64) []Dim {
 	dims := make([]Dim, len(n))

@@ -64,16 +64,9 @@ func hasGraphs(n *onnxpb.NodeProto) bool {
 
 // constantOf returns the tensor that a value is, where all of it is known and its type is one that shapes are computed with; nil otherwise.
 func constantOf(name string, v *shape.Value) *onnxpb.TensorProto {
-	if v == nil || v.Kind != shape.Tensor || !v.Ranked || v.Ints == nil {
+	dims, ok := v.Numbers()
+	if !ok || v.Ints == nil {
 		return nil
-	}
-	dims := make([]int64, len(v.Dims))
-	for i, d := range v.Dims {
-		n, ok := d.Const()
-		if !ok {
-			return nil
-		}
-		dims[i] = n
 	}
 	ints := make([]int64, len(v.Ints))
 	for i, d := range v.Ints {

@@ -29,16 +29,9 @@ func groupsOf(names []string, size func(string) int64, most int64) [][]string {
 
 // sizeOf estimates the bytes of a value from what is inferred of it; -1 where it cannot be told.
 func sizeOf(v *shape.Value) int64 {
-	if v == nil || v.Kind != shape.Tensor || !v.Ranked {
+	dims, ok := v.Numbers()
+	if !ok {
 		return -1
-	}
-	dims := make([]int64, len(v.Dims))
-	for i, d := range v.Dims {
-		n, ok := d.Const()
-		if !ok {
-			return -1
-		}
-		dims[i] = n
 	}
 	n, err := onnxpb.Count(dims)
 	if err != nil || n > 1<<55 {

@@ -60,16 +60,8 @@ func Formula(e Engine, model Source, text, path string, originals []FormulaModel
 		return nil, err
 	}
 	defer c.close()
-	done := 0
-	for _, b := range batches {
-		for s := 0; s < r.Samples; s++ {
-			if err := c.run(b, s); err != nil {
-				return nil, err
-			}
-			if done++; o.Progress != nil {
-				o.Progress(done, len(batches)*r.Samples)
-			}
-		}
+	if err := o.each(batches, r.Samples, c.run); err != nil {
+		return nil, err
 	}
 	for i, in := range p.inputs {
 		r.Inputs[i].SHA256 = c.comparison.fed.of(in.pair.ref.name)

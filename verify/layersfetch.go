@@ -45,16 +45,9 @@ func (s *layerSide) declare() {
 
 // bytesOf is the size of a tensor, UnknownTensorBytes where it is not known.
 func bytesOf(v *shape.Value) int64 {
-	if v == nil || v.Kind != shape.Tensor || !v.Ranked {
+	dims, ok := v.Numbers()
+	if !ok {
 		return UnknownTensorBytes
-	}
-	dims := make([]int64, len(v.Dims))
-	for i, d := range v.Dims {
-		n, ok := d.Const()
-		if !ok {
-			return UnknownTensorBytes
-		}
-		dims[i] = n
 	}
 	n, err := onnxpb.Count(dims)
 	if err != nil || n > 1<<50 {

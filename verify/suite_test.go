@@ -380,7 +380,7 @@ func TestFindCasesLinks(t *testing.T) {
 	}
 	for _, l := range [][2]string{{filepath.Join(from, "model.onnx"), "case/m.onnx"}, {filepath.Join(from, "test_data_set_0"), "case/test_data_set_0"}, {root, "case/loop"}, {root, "again"}} {
 		if err := os.Symlink(l[0], filepath.Join(root, l[1])); err != nil {
-			t.Skip(err)
+			t.Skipf("this system lets nobody make symbolic links here: %v", err)
 		}
 	}
 	link := filepath.Join(t.TempDir(), "root")

@@ -84,26 +84,34 @@ func Models(e Engine, reference, model Source, o Options) (*Report, error) {
 		return nil, err
 	}
 	defer c.close()
-	done := 0
-	for _, b := range batches {
-		for s := 0; s < r.Samples; s++ {
-			if err := c.run(b, s); err != nil {
-				return nil, err
-			}
-			if done++; o.Progress != nil {
-				o.Progress(done, len(batches)*r.Samples)
-			}
+	if err := o.each(batches, r.Samples, func(batch int64, sample int) error {
+		if err := c.run(batch, sample); err != nil || !o.Corners || sample < r.Samples-1 {
+			return err
 		}
-		if o.Corners {
-			if err := c.corners(b); err != nil {
-				return nil, err
-			}
-		}
+		return c.corners(batch)
+	}); err != nil {
+		return nil, err
 	}
 	for i, in := range p.inputs {
 		r.Inputs[i].SHA256 = c.fed.of(in.pair.ref.name)
 	}
 	return r, nil
+}
+
+// each runs every batch on every sample, and tells Progress.
+func (o Options) each(batches []int64, samples int, run func(batch int64, sample int) error) error {
+	done := 0
+	for _, b := range batches {
+		for s := range samples {
+			if err := run(b, s); err != nil {
+				return err
+			}
+			if done++; o.Progress != nil {
+				o.Progress(done, len(batches)*samples)
+			}
+		}
+	}
+	return nil
 }
 
 // plan reads the files of inputs and says which shapes the inputs take, and at which batches.

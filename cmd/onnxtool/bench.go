@@ -105,13 +105,7 @@ func benchOptions(c *cli.Context) (o verify.BenchOptions, err error) {
 		}
 		o.Threads = append(o.Threads, n)
 	}
-	if o.Dims, err = dims(c); err != nil {
-		return o, err
-	}
-	if o.Files, err = inputFiles(c); err != nil {
-		return o, err
-	}
-	if o.Ranges, err = ranges(c); err != nil {
+	if o.Dims, o.Files, o.Ranges, err = inputFlags(c); err != nil {
 		return o, err
 	}
 	for _, s := range c.StringSlice("map") {

@@ -142,13 +142,7 @@ func runOptions(c *cli.Context) (o verify.RunOptions, err error) {
 			return o, usagef("--batch %s: it is one number from 1 up", s)
 		}
 	}
-	if o.Dims, err = dims(c); err != nil {
-		return o, err
-	}
-	if o.Files, err = inputFiles(c); err != nil {
-		return o, err
-	}
-	if o.Ranges, err = ranges(c); err != nil {
+	if o.Dims, o.Files, o.Ranges, err = inputFlags(c); err != nil {
 		return o, err
 	}
 	o.Dists, err = dists(c)

@@ -181,13 +181,7 @@ func runVerifyPair(c *cli.Context) error {
 	if o.Batches, err = batches(c); err != nil {
 		return err
 	}
-	if o.Dims, err = dims(c); err != nil {
-		return err
-	}
-	if o.Files, err = inputFiles(c); err != nil {
-		return err
-	}
-	if o.Ranges, err = ranges(c); err != nil {
+	if o.Dims, o.Files, o.Ranges, err = inputFlags(c); err != nil {
 		return err
 	}
 	if o.Dists, err = dists(c); err != nil {
@@ -364,6 +358,18 @@ func dims(c *cli.Context) (map[string]int64, error) {
 		m[name] = v
 	}
 	return m, nil
+}
+
+// inputFlags reads what inputs are made of, or where they come from.
+func inputFlags(c *cli.Context) (numbers map[string]int64, files []verify.InputFile, within map[string]verify.Range, err error) {
+	if numbers, err = dims(c); err != nil {
+		return nil, nil, nil, err
+	}
+	if files, err = inputFiles(c); err != nil {
+		return nil, nil, nil, err
+	}
+	within, err = ranges(c)
+	return numbers, files, within, err
 }
 
 func inputFiles(c *cli.Context) ([]verify.InputFile, error) {

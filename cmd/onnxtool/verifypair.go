@@ -331,6 +331,9 @@ func runVerifyRows(c *cli.Context) error {
 		}
 	}
 	o := verify.BatchOptions{Axes: map[string]int{}, Tolerance: givenTolerance(c, verify.DefaultTolerance)}
+	if !(o.Tolerance.Abs >= 0) || !(o.Tolerance.Rel >= 0) {
+		return usagef("tolerances cannot be negative, or no numbers")
+	}
 	for _, s := range c.StringSlice("axis") {
 		at := strings.LastIndexByte(s, '=')
 		axis, err := strconv.Atoi(s[at+1:])

@@ -130,32 +130,30 @@ func addProvider(to *ort.SessionOptions, p verify.Provider) error {
 	return &onnxpb.Error{Kind: onnxpb.Engine, Msg: fmt.Sprintf("provider %s cannot be used here", p.Name), Err: e, Hint: hint}
 }
 
+// appendWith makes the settings of a provider that has a type of its own for them.
+func appendWith[T interface {
+	Update(map[string]string) error
+	Destroy() error
+}](create func() (T, error), options map[string]string, add func(T) error) error {
+	o, err := create()
+	if err != nil {
+		return err
+	}
+	defer o.Destroy()
+	if len(options) > 0 {
+		if err := o.Update(options); err != nil {
+			return err
+		}
+	}
+	return add(o)
+}
+
 func appendProvider(to *ort.SessionOptions, name string, options map[string]string) error {
 	switch name {
 	case "CUDA":
-		o, err := ort.NewCUDAProviderOptions()
-		if err != nil {
-			return err
-		}
-		defer o.Destroy()
-		if len(options) > 0 {
-			if err := o.Update(options); err != nil {
-				return err
-			}
-		}
-		return to.AppendExecutionProviderCUDA(o)
+		return appendWith(ort.NewCUDAProviderOptions, options, to.AppendExecutionProviderCUDA)
 	case "TensorRT":
-		o, err := ort.NewTensorRTProviderOptions()
-		if err != nil {
-			return err
-		}
-		defer o.Destroy()
-		if len(options) > 0 {
-			if err := o.Update(options); err != nil {
-				return err
-			}
-		}
-		return to.AppendExecutionProviderTensorRT(o)
+		return appendWith(ort.NewTensorRTProviderOptions, options, to.AppendExecutionProviderTensorRT)
 	case "CoreML":
 		return to.AppendExecutionProviderCoreMLV2(options)
 	case "OpenVINO":
