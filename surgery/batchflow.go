@@ -351,7 +351,7 @@ func captured(n *onnxpb.NodeProto) []string {
 }
 
 // batchHint is what is left to do where a model does not allow another batch.
-const batchHint = "if the batch is another axis of an input, name it: --axis INPUT=AXIS; else run it row by row, or export it with a free batch axis"
+const batchHint = "if the batch is another axis of an input, name it: --axis INPUT=AXIS; else export the model with a free batch axis, or have each row run by itself, which is slow: --each-row"
 
 // refuse makes the error that this node does not allow the change of the batch.
 func (c *batchCall) refuse(format string, args ...any) *onnxpb.Error {
