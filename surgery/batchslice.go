@@ -171,6 +171,11 @@ func (c *batchCall) gather() ([]*batchFact, error) {
 	if err != nil {
 		return nil, err
 	}
+	if axis, err := c.axis(x, 0); err == nil && x.rows() && index.rows() {
+		if outs, ok := c.listed(x, index, axis); ok {
+			return outs, nil
+		}
+	}
 	axis, err := c.axisBeside(x, 0, "picks rows along")
 	if err != nil {
 		return nil, err

@@ -226,8 +226,11 @@ func typeShape(v *onnxpb.ValueInfoProto) string {
 // value declares a value of the main graph.
 func (d *batchDeclaration) value(v *onnxpb.ValueInfoProto) {
 	shape := v.ShapeProto().GetDim()
-	if x := d.facts[v.GetName()]; x.rows() && len(shape) == x.rank() {
+	x := d.facts[v.GetName()]
+	if x.rows() && len(shape) == x.rank() {
 		x.dims[x.axis].dim(d.batch).Set(shape[x.axis])
+	} else if x != nil && x.seq != nil && x.moves() {
+		declareSequence(v, x, d.batch)
 	}
 }
 
