@@ -122,8 +122,11 @@ func followBatch(m *onnxpb.ModelProto, in *batchInputsOf, old int64, free bool, 
 	return flow, outputsKeepRows(m, flow)
 }
 
-// mostRounds bounds how often a model is gone through for another Squeeze.
-const mostRounds = 100
+// mostRounds bounds how often a model is gone through for another node that is in the way, mostNodes how many nodes are gone through in all.
+const (
+	mostRounds = 100
+	mostNodes  = 4_000_000
+)
 
 // followRewritten writes otherwise, one after the other, what computes the same for one row and cannot be followed as it stands, until the batch can be followed; flow is what was
 // found of the model before, why the reason that it could not be followed. It returns why not if that does not help. The model may be left half done.
@@ -154,7 +157,7 @@ func followRewritten(m *onnxpb.ModelProto, in *batchInputsOf, o BatchOptions, fl
 	other := &oneRow{report: edit, done: map[string]bool{}}
 	stuck, facts := flow.stuck, flow.facts // where, and what is known of the values by then
 	var kept map[string]int
-	for range mostRounds {
+	for range min(mostRounds, max(8, mostNodes/(1+len(m.GetGraph().GetNode())))) {
 		// Each round finds something that those before do not lead to.
 		switch {
 		case blocked == "" && numbers.take(m, facts):
