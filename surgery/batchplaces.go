@@ -70,7 +70,7 @@ func (c *batchCall) maxUnpool() ([]*batchFact, error) {
 		return nil, c.refuse("its indices count through all rows, and %q is not made by MaxPool, which counts so", c.n.Input[1])
 	}
 	if size := c.input(2); size != nil {
-		if size.vals == nil || len(size.vals) == 0 {
+		if len(size.vals) == 0 {
 			return nil, c.refuse("its output_shape is not known")
 		}
 		if !size.vals[0].onBatch() {
