@@ -43,6 +43,10 @@ type SessionOptions struct {
 	NoArena bool
 	// NoMemPattern has memory taken piece by piece, not by a plan made in the first run at a shape.
 	NoMemPattern bool
+	// Memory bounds the bytes that the engine takes from the processor's memory, if it is above 0: those of values, of all sessions of the process together, so that all must state the same; and those of the
+	// model's weights, by themselves. A run, or the opening of a model, that needs more is an error of kind Engine. What the engine keeps of the graph, and memory of other devices, do not count. NoArena has no
+	// effect with it.
+	Memory int64
 	// Providers are what runs nodes, best first; nodes that none of them takes run on the processor (provider CPU), as all do where there are none.
 	Providers []Provider
 	// Timeout is how long one run may take, if it is above 0: then it is stopped at the end of the node that it is at, and is an error of kind Engine.

@@ -75,7 +75,7 @@ func (j *JUnit) Add(r *Report) {
 	j.Failures += s.Failures
 }
 
-// AddSuite adds the cases of a suite: those that failed as failures, broken ones as errors, unsupported ones as skipped unless the suite is strict.
+// AddSuite adds the cases of a suite: those that failed as failures, broken, crashed and unfinished ones as errors, unsupported ones as skipped unless the suite is strict.
 func (j *JUnit) AddSuite(r *SuiteReport) {
 	s := JUnitSuite{Name: "onnxtool test", Properties: []JUnitProperty{{"engine", r.Engine.Name + " " + r.Engine.Version}, {"optimization", r.Optimization}}}
 	for _, x := range r.Cases {
@@ -85,7 +85,7 @@ func (j *JUnit) AddSuite(r *SuiteReport) {
 		case x.Status == CaseFailed || x.Status == CaseUnsupported && r.Strict:
 			c.Failure = problem
 			s.Failures++
-		case x.Status == CaseBroken:
+		case x.Status == CaseBroken || x.Status == CaseCrashed:
 			c.Error = problem
 			s.Errors++
 		case x.Status == CaseUnsupported:
@@ -93,6 +93,10 @@ func (j *JUnit) AddSuite(r *SuiteReport) {
 			s.Skipped++
 		}
 		s.Cases = append(s.Cases, c)
+	}
+	for _, name := range r.Unfinished {
+		s.Cases = append(s.Cases, JUnitCase{Name: xmlText(name), Class: "onnxtool test", Error: &JUnitProblem{Message: xmlText("it was stopped: " + r.Ended), Type: "time"}})
+		s.Errors++
 	}
 	s.Tests = len(s.Cases)
 	j.Suites = append(j.Suites, s)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 	"unicode"
 
 	"onnxtool/onnxpb"
@@ -22,6 +23,7 @@ type CaseStatus string
 const (
 	CasePassed      CaseStatus = "passed"      // every output of every data set is as recorded
 	CaseFailed      CaseStatus = "failed"      // an output is not, or the model does not run on the recorded inputs
+	CaseCrashed     CaseStatus = "crashed"     // the process that ran it ended by itself, or did not end in the time that it had
 	CaseUnsupported CaseStatus = "unsupported" // the engine does not open the model, which is valid
 	CaseBroken      CaseStatus = "broken"      // the model is not valid, or it or its data cannot be read, or the data does not fit it
 )
@@ -36,6 +38,9 @@ type SuiteReport struct {
 	Strict       bool         `json:"strict"`
 	Counts       SuiteCounts  `json:"counts"`
 	Cases        []CaseResult `json:"cases"` // by name
+	// Ended says why the suite ended before all cases had run, where the time of all was over, and Unfinished names the cases that were running then.
+	Ended      string   `json:"ended,omitempty"`
+	Unfinished []string `json:"unfinished,omitempty"`
 }
 
 // SuiteCounts count the cases of a suite. Found is the sum of the others.
@@ -43,10 +48,11 @@ type SuiteCounts struct {
 	Found       int `json:"found"`
 	Passed      int `json:"passed"`
 	Failed      int `json:"failed"`
+	Crashed     int `json:"crashed"`
 	Unsupported int `json:"unsupported"`
 	Broken      int `json:"broken"`
 	Skipped     int `json:"skipped"` // by the patterns
-	NotRun      int `json:"not_run"` // as one before has failed
+	NotRun      int `json:"not_run"` // as one before has failed, or the time of all was over
 }
 
 // CaseResult is the outcome of one case.
@@ -116,12 +122,23 @@ func (r *SuiteReport) add(c CaseResult) {
 		r.Counts.Passed++
 	case CaseFailed:
 		r.Counts.Failed++
+	case CaseCrashed:
+		r.Counts.Crashed++
 	case CaseUnsupported:
 		r.Counts.Unsupported++
 	default:
 		r.Counts.Broken++
 	}
 	r.Cases = append(r.Cases, c)
+}
+
+// notRun takes in a case that was not run to its end, as the time of all was over.
+func (r *SuiteReport) notRun(c CaseResult, limit time.Duration) {
+	r.Counts.NotRun++
+	r.Ended = fmt.Sprintf("the time of %v was over", limit)
+	if c.Name != "" { // it was begun
+		r.Unfinished = append(r.Unfinished, c.Name)
+	}
 }
 
 // longestWhy is how much of a reason is printed in a line; JSON has all of it.
@@ -135,14 +152,19 @@ func (r *SuiteReport) WriteText(w io.Writer) error {
 			fmt.Fprintf(tw, "%s\t%s\t%s\n", c.Status, printable(c.Name), printable(onnxpb.Shortened(c.Why, longestWhy)))
 		}
 	}
+	for _, name := range r.Unfinished {
+		fmt.Fprintf(tw, "stopped\t%s\t%s\n", printable(name), r.Ended)
+	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
 	n := r.Counts
 	answer := "all as recorded"
 	switch {
-	case n.Failed+n.Broken > 0:
+	case n.Failed+n.Crashed+n.Broken > 0:
 		answer = "not as recorded"
+	case r.Ended != "":
+		answer = "not shown"
 	case n.Unsupported > 0 && (r.Strict || n.Passed == 0):
 		answer = "not shown"
 	case n.Unsupported > 0:
@@ -152,10 +174,13 @@ func (r *SuiteReport) WriteText(w io.Writer) error {
 	for _, x := range []struct {
 		n    int
 		what string
-	}{{n.Failed, "failed"}, {n.Unsupported, "unsupported"}, {n.Broken, "broken"}, {n.Skipped, "skipped"}, {n.NotRun, "not run"}} {
+	}{{n.Failed, "failed"}, {n.Crashed, "crashed"}, {n.Unsupported, "unsupported"}, {n.Broken, "broken"}, {n.Skipped, "skipped"}, {n.NotRun, "not run"}} {
 		if x.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
 		}
+	}
+	if r.Ended != "" {
+		parts = append(parts, r.Ended)
 	}
 	_, err := fmt.Fprintf(w, "%s: %s; %s %s\n", answer, strings.Join(parts, ", "), r.Engine.Name, r.Engine.Version)
 	return err

@@ -46,6 +46,7 @@ func benchCommand() *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing"},
 			ortFlag(),
+			memoryFlag(),
 		},
 		Action: runBench,
 	}
@@ -153,7 +154,5 @@ func benchSession(c *cli.Context) (verify.SessionOptions, error) {
 	default:
 		return o, usagef("--opt %s: the levels are all, extended, basic, none", o.Optimization)
 	}
-	var err error
-	o.Providers, err = providers(c)
-	return o, err
+	return o, settings(c, &o)
 }

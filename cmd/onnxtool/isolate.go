@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -31,14 +32,12 @@ func isolateFlags() []cli.Flag {
 // isolated wraps an action: where it is asked for, the same command line is run in another process, and what becomes of that is the outcome.
 func isolated(action cli.ActionFunc) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		limit := c.Duration("timeout")
+		limit, err := timeLimit(c, "timeout")
 		switch {
-		case limit < 0 || c.IsSet("timeout") && limit == 0:
-			return usagef("--timeout %v: the time must be above 0", limit)
-		case os.Getenv(isolatedMark) != "":
-			if runtime.GOOS != "windows" {
-				endWithParent()
-			}
+		case err != nil:
+			return err
+		case isIsolated():
+			endWithParent()
 			return action(c)
 		case !c.Bool("isolate") && limit == 0:
 			return action(c)
@@ -46,7 +45,7 @@ func isolated(action cli.ActionFunc) cli.ActionFunc {
 		if err := reportFiles(c, []string{"junit"}, c.Args().Slice()...); err != nil {
 			return err
 		}
-		err := inProcess(limit)
+		err = inProcess(limit)
 		var known exitWith
 		if file := c.String("junit"); file != "" && err != nil && !errors.As(err, &known) {
 			j := &verify.JUnit{}
@@ -59,8 +58,23 @@ func isolated(action cli.ActionFunc) cli.ActionFunc {
 	}
 }
 
+// isIsolated tells whether this process is the one that runs the models.
+func isIsolated() bool { return os.Getenv(isolatedMark) != "" }
+
+// timeLimit reads a time that must be above 0; 0 where it is not given.
+func timeLimit(c *cli.Context, flag string) (time.Duration, error) {
+	limit := c.Duration(flag)
+	if limit < 0 || c.IsSet(flag) && limit == 0 {
+		return 0, usagef("--%s %v: the time must be above 0", flag, limit)
+	}
+	return limit, nil
+}
+
 // endWithParent ends this process when the one that has started it is gone, however that ended: it holds the other end of a pipe.
 func endWithParent() {
+	if runtime.GOOS == "windows" {
+		return
+	}
 	if pipe := os.NewFile(3, "parent"); pipe != nil {
 		go func() {
 			// Anything but the end of the pipe says that there is none: the variable was set by somebody else.
@@ -79,29 +93,18 @@ func (exitWith) Error() string { return "" }
 
 // inProcess runs this command line in another process.
 func inProcess(limit time.Duration) error {
-	self, err := os.Executable()
-	if err != nil {
-		return &onnxpb.Error{Kind: onnxpb.Engine, Msg: "no other process can be started", Err: err}
-	}
 	ctx := context.Background()
 	if limit > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, limit)
 		defer stop()
 	}
-	cmd := exec.CommandContext(ctx, self, os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), isolatedMark+"=1")
-	if runtime.GOOS != "windows" {
-		theirs, ours, err := os.Pipe()
-		if err != nil {
-			return &onnxpb.Error{Kind: onnxpb.Engine, Msg: "no other process can be started", Err: err}
-		}
-		defer ours.Close()
-		defer theirs.Close()
-		cmd.ExtraFiles = []*os.File{theirs} // the file 3 there
+	cmd, done, err := child(ctx, os.Args[1:])
+	if err != nil {
+		return err
 	}
+	defer done()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {
@@ -115,5 +118,31 @@ func inProcess(limit time.Duration) error {
 		return &onnxpb.Error{Kind: onnxpb.Engine, Msg: fmt.Sprintf("the process that ran the models ended by itself (%s)", exit.ProcessState),
 			Hint: "that is a fault of ONNX Runtime, or memory ran out: onnxtool reduce finds the smallest model that shows it; --opt none may avoid it"}
 	}
+	return noProcess(err)
+}
+
+// child is this program with other arguments, to be run as the process that runs models. done is to be called when it has ended.
+func child(ctx context.Context, args []string) (cmd *exec.Cmd, done func(), err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, noProcess(err)
+	}
+	cmd = exec.CommandContext(ctx, self, args...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = append(os.Environ(), isolatedMark+"=1")
+	if runtime.GOOS == "windows" {
+		return cmd, func() {}, nil
+	}
+	theirs, ours, err := os.Pipe()
+	if err != nil {
+		return nil, nil, noProcess(err)
+	}
+	cmd.ExtraFiles = []*os.File{theirs} // the file 3 there
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it may have temporary files to remove
+	cmd.WaitDelay = 2 * time.Second
+	return cmd, func() { theirs.Close(); ours.Close() }, nil
+}
+
+func noProcess(err error) error {
 	return &onnxpb.Error{Kind: onnxpb.Engine, Msg: "no other process can be started", Err: err}
 }

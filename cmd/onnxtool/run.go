@@ -42,7 +42,7 @@ func runCommand() *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print no report"},
 			ortFlag(),
-		}, isolateFlags()...),
+		}, append(settingFlags(), isolateFlags()...)...),
 		Action: isolated(runRun),
 	}
 }
@@ -129,7 +129,7 @@ func runOptions(c *cli.Context) (o verify.RunOptions, err error) {
 	if err := checkSamples(c); err != nil {
 		return o, err
 	}
-	if o.Session.Providers, err = providers(c); err != nil {
+	if err := settings(c, &o.Session); err != nil {
 		return o, err
 	}
 	mib := c.Int64("memory")

@@ -86,7 +86,7 @@ func verifyCommand() *cli.Command {
 			&cli.StringFlag{Name: "rear-pose", Usage: "`TENSOR` [N,3] of the fused model that its gate takes from the rear model", DefaultText: "what the metadata says"},
 			&cli.BoolFlag{Name: "near", Usage: "be content with rows near the originals where the exact choice cannot be proven, as the gate's tensors are not known"},
 			&cli.BoolFlag{Name: "require-coverage", Usage: "fail where the images do not cover both sides of the limit and its neighbourhood"},
-		}, isolateFlags()...),
+		}, append(settingFlags(), isolateFlags()...)...),
 		Action: isolated(runVerify),
 	}
 }
@@ -310,8 +310,7 @@ func sessionOptions(c *cli.Context) (verify.SessionOptions, error) {
 	if o.Threads < 0 {
 		return o, usagef("--threads cannot be negative")
 	}
-	var err error
-	if o.Providers, err = providers(c); err != nil {
+	if err := settings(c, &o); err != nil {
 		return o, err
 	}
 	if err := checkSamples(c); err != nil {
