@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"onnxtool/onnxpb"
+	"onnxtool/shape"
 )
 
 const (
@@ -46,6 +47,9 @@ func Layers(e Engine, reference, model Source, o LayerOptions) (*LayerReport, er
 	if err := c.fetch(all); err != nil {
 		return nil, err
 	}
+	if _, err := c.doubt(); err != nil {
+		return nil, err
+	}
 	return c.report("layers", nil), nil
 }
 
@@ -59,7 +63,8 @@ type layerSide struct {
 	graph   *layerGraph
 	source  Source // a copy in which the type of every value is declared that is known
 	typed   map[string]bool
-	bytes   []int64 // of the values
+	bytes   []int64        // of the values
+	sizes   []*shape.Value // what is known of the values for the inputs at hand
 	inputs  map[string]*onnxpb.Value
 }
 
@@ -77,6 +82,7 @@ type layerComparison struct {
 	pairOf   []int       // by value of the reference, -1
 	rows     []*LayerRow // by pair, nil while it is not fetched
 	untyped  []string    // tensors that cannot be given out
+	doubted  []string    // pairs that were taken back
 	sessions int
 	base     *LayerReport // what is known before any tensor is compared
 }
@@ -133,6 +139,7 @@ func newLayerComparison(e Engine, reference, model Source, o LayerOptions) (*lay
 	for _, s := range c.sides {
 		s.declare()
 	}
+	c.unlike()
 	c.makePairs(outputs)
 	return c, nil
 }
