@@ -34,14 +34,17 @@ const RowsSchema = "onnxtool.rows/1"
 
 // BatchReport is the outcome of CheckBatch.
 type BatchReport struct {
-	Schema    string     `json:"schema"` // RowsSchema
-	Equal     bool       `json:"equal"`  // every row of every output is what the original computes of that row
+	Schema    string     `json:"schema"`          // RowsSchema
+	Equal     bool       `json:"equal"`           // every row of every output is what the original computes of that row
+	Model     *ModelInfo `json:"model,omitempty"` // of Rows
 	Batches   []int64    `json:"batches"`
 	Seed      uint64     `json:"seed"`
 	Tolerance Tolerance  `json:"tolerance"`
 	Engine    EngineInfo `json:"engine"`
-	Outputs   []BatchRow `json:"outputs"`
-	Notes     []string   `json:"notes,omitempty"`
+	// Command is the command line, where whoever asked has put it.
+	Command []string   `json:"command,omitempty"`
+	Outputs []BatchRow `json:"outputs"`
+	Notes   []string   `json:"notes,omitempty"`
 }
 
 // BatchRow is one output at one batch.
@@ -443,7 +446,7 @@ func (r *BatchReport) WriteText(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprint(tw, "output\tbatch\tshape\tmax abs\tmax rel\tverdict\n")
 	for _, row := range r.Outputs {
-		fmt.Fprintf(tw, "%s\t%d\t%s\t%s\t%s\t%s\n", row.Output, row.Batch, row.Shape, short(row.MaxAbs), short(row.MaxRel), verdict(row.Equal))
+		sayf(tw, "%s\t%d\t%s\t%s\t%s\t%s\n", row.Output, row.Batch, row.Shape, short(row.MaxAbs), short(row.MaxRel), verdict(row.Equal))
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -451,19 +454,19 @@ func (r *BatchReport) WriteText(w io.Writer) error {
 	for _, row := range r.Outputs {
 		switch {
 		case row.Why != "":
-			fmt.Fprintf(w, "%s at batch %d: %s\n", row.Output, row.Batch, row.Why)
+			sayf(w, "%s at batch %d: %s\n", row.Output, row.Batch, row.Why)
 		case !row.Equal:
-			fmt.Fprintf(w, "%s at batch %d: rows %v are not what the original computes of them\n", row.Output, row.Batch, row.Differ)
+			sayf(w, "%s at batch %d: rows %v are not what the original computes of them\n", row.Output, row.Batch, row.Differ)
 		}
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
+		sayf(w, "note: %s\n", n)
 	}
 	answer := "every row is what the original computes of it"
 	if !r.Equal {
 		answer = "rows differ"
 	}
-	_, err := fmt.Fprintf(w, "%s: |got - want| <= %s + %s*|want|; seed %d; %s %s\n", answer, short(Number(r.Tolerance.Abs)), short(Number(r.Tolerance.Rel)), r.Seed,
+	_, err := sayf(w, "%s: |got - want| <= %s + %s*|want|; seed %d; %s %s\n", answer, short(Number(r.Tolerance.Abs)), short(Number(r.Tolerance.Rel)), r.Seed,
 		r.Engine.Name, r.Engine.Version)
 	return err
 }

@@ -118,9 +118,9 @@ func (r *RunReport) WriteText(w io.Writer) error {
 	}
 	fmt.Fprint(tw, "type\tshape\tmin\tmax\tmean\tstd\tNaN\tInf\n")
 	for _, v := range r.Outputs {
-		fmt.Fprintf(tw, "%s%s\t", v.Name, v.Path)
+		sayf(tw, "%s%s\t", v.Name, v.Path)
 		if many {
-			fmt.Fprintf(tw, "%d\t", v.Sample)
+			sayf(tw, "%d\t", v.Sample)
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\n", v.Type, dash(v.Shape), statsText(v.Stats))
 	}
@@ -128,16 +128,16 @@ func (r *RunReport) WriteText(w io.Writer) error {
 		return err
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
+		sayf(w, "note: %s\n", n)
 	}
 	for _, f := range r.Files {
-		fmt.Fprintf(w, "written: %s\n", f)
+		sayf(w, "written: %s\n", f)
 	}
 	total := 0.0
 	for _, s := range r.RunSeconds {
 		total += s
 	}
-	_, err := fmt.Fprintf(w, "%sseed %d; opened in %s s, ran in %s s; %s %s\n", batchText(r.Batch), r.Seed, short(Number(r.OpenSeconds)), short(Number(total)), r.Engine.Name, r.Engine.Version)
+	_, err := sayf(w, "%sseed %d; opened in %s s, ran in %s s; %s %s\n", batchText(r.Batch), r.Seed, short(Number(r.OpenSeconds)), short(Number(total)), r.Engine.Name, r.Engine.Version)
 	return err
 }
 

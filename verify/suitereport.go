@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"onnxtool/onnxpb"
 )
@@ -149,11 +147,11 @@ func (r *SuiteReport) WriteText(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range r.Cases {
 		if c.Status != CasePassed {
-			fmt.Fprintf(tw, "%s\t%s\t%s\n", c.Status, printable(c.Name), printable(onnxpb.Shortened(c.Why, longestWhy)))
+			sayf(tw, "%s\t%s\t%s\n", c.Status, c.Name, onnxpb.Shortened(c.Why, longestWhy))
 		}
 	}
 	for _, name := range r.Unfinished {
-		fmt.Fprintf(tw, "stopped\t%s\t%s\n", printable(name), r.Ended)
+		sayf(tw, "stopped\t%s\t%s\n", name, r.Ended)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -182,16 +180,6 @@ func (r *SuiteReport) WriteText(w io.Writer) error {
 	if r.Ended != "" {
 		parts = append(parts, r.Ended)
 	}
-	_, err := fmt.Fprintf(w, "%s: %s; %s %s\n", answer, strings.Join(parts, ", "), r.Engine.Name, r.Engine.Version)
+	_, err := sayf(w, "%s: %s; %s %s\n", answer, strings.Join(parts, ", "), r.Engine.Name, r.Engine.Version)
 	return err
-}
-
-// printable writes a text so that it stays in its line and its column.
-func printable(s string) string {
-	for _, r := range s {
-		if !unicode.IsPrint(r) {
-			return strconv.Quote(s)
-		}
-	}
-	return s
 }

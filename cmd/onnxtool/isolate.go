@@ -137,7 +137,7 @@ func child(ctx context.Context, args []string) (cmd *exec.Cmd, done func(), err 
 	if err != nil {
 		return nil, nil, noProcess(err)
 	}
-	cmd.ExtraFiles = []*os.File{theirs} // the file 3 there
+	cmd.ExtraFiles = []*os.File{theirs}                                      // the file 3 there
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it may have temporary files to remove
 	cmd.WaitDelay = 2 * time.Second
 	return cmd, func() { theirs.Close(); ours.Close() }, nil

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"onnxtool/onnxpb"
@@ -67,7 +68,11 @@ func run(args []string, stdout, stderr *os.File) int {
 		return 0
 	}
 	if msg := err.Error(); msg != "" {
-		fmt.Fprintf(stderr, "onnxtool: %s\n", onnxpb.Shortened(msg, longestError))
+		lines := strings.Split(onnxpb.Shortened(msg, longestError), "\n") // an error may hold several, as of fields that are not known
+		for i := range lines {
+			lines[i] = onnxpb.Visible(lines[i])
+		}
+		fmt.Fprintf(stderr, "onnxtool: %s\n", strings.Join(lines, "\n"))
 	}
 	return exitCode(err)
 }

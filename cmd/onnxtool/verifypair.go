@@ -102,14 +102,14 @@ func runComparison(c *cli.Context, o verify.Options) error {
 		}
 		chosen = flag
 	}
+	if err := reportFiles(c, fileFlags, append(c.Args().Slice(), c.String("formula"))...); err != nil {
+		return err
+	}
 	models, e, closeAll, err := openAll(c, c.Args().Slice()...)
 	if err != nil {
-		return err
+		return failedReport(c, err)
 	}
 	defer closeAll()
-	if err := reportFiles(c, []string{"junit", "markdown", "html"}, append(c.Args().Slice(), c.String("formula"))...); err != nil {
-		return err
-	}
 	o.Progress = progress(c)
 	var all *verify.Reports
 	switch {
@@ -134,15 +134,7 @@ func runComparison(c *cli.Context, o verify.Options) error {
 		all, err = verify.Several(e, models[0], models[1:], o)
 	}
 	if err != nil {
-		err = whyRefused(err, models)
-		if file := c.String("junit"); file != "" {
-			j := &verify.JUnit{}
-			j.Fail(strings.Join(c.Args().Slice(), " "), err)
-			if e := writeReport(file, j.Write); e != nil {
-				return e
-			}
-		}
-		return err
+		return failedReport(c, whyRefused(err, models))
 	}
 	for _, r := range all.Reports {
 		r.Command = os.Args
@@ -156,17 +148,42 @@ func runComparison(c *cli.Context, o verify.Options) error {
 	for _, one := range all.Reports {
 		junit.Add(one)
 	}
-	for _, f := range []struct {
-		flag  string
-		write func(io.Writer) error
-	}{{"junit", junit.Write}, {"markdown", text.WriteMarkdown}, {"html", text.WriteHTML}} {
-		if file := c.String(f.flag); file != "" {
-			if err := writeReport(file, f.write); err != nil {
+	if err := writeReports(c, junit, text); err != nil {
+		return err
+	}
+	return answer(c, r, all.Equal, func() error { return text.WriteText(c.App.Writer) })
+}
+
+// fileFlags are those of the reports that writeReports writes.
+var fileFlags = []string{"junit", "markdown", "html"}
+
+// writeReports writes the files that were asked for.
+func writeReports(c *cli.Context, junit *verify.JUnit, r interface {
+	WriteMarkdown(io.Writer) error
+	WriteHTML(io.Writer) error
+}) error {
+	for i, write := range []func(io.Writer) error{junit.Write, r.WriteMarkdown, r.WriteHTML} {
+		if file := c.String(fileFlags[i]); file != "" {
+			if err := writeReport(file, write); err != nil {
 				return err
 			}
 		}
 	}
-	return answer(c, r, all.Equal, func() error { return text.WriteText(c.App.Writer) })
+	return nil
+}
+
+// failedReport tells of an error that kept anything from being compared in the JUnit report, too, where one was asked for.
+func failedReport(c *cli.Context, err error) error {
+	file := c.String("junit")
+	if file == "" {
+		return err
+	}
+	j := &verify.JUnit{}
+	j.Fail(strings.Join(c.Args().Slice(), " "), err)
+	if e := writeReport(file, j.Write); e != nil {
+		return e
+	}
+	return err
 }
 
 // formulaReport holds a model to a formula file; the files of models that it names are relative to its own.
@@ -325,7 +342,7 @@ func writeReport(file string, write func(io.Writer) error) error {
 
 // runVerifyRows proves the rows of one model.
 func runVerifyRows(c *cli.Context) error {
-	for _, flag := range []string{"map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "opt-levels", "formula", "against", "record", "dist", "corners", "all-dims", "inputs", "samples", "junit", "markdown", "html"} {
+	for _, flag := range []string{"map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "opt-levels", "formula", "against", "record", "dist", "corners", "all-dims", "inputs", "samples"} {
 		if c.IsSet(flag) {
 			return usagef("--%s cannot be used with --rows", flag)
 		}
@@ -358,14 +375,23 @@ func runVerifyRows(c *cli.Context) error {
 	if o.Dims, err = dims(c); err != nil {
 		return err
 	}
+	if err := reportFiles(c, fileFlags, c.Args().First()); err != nil {
+		return err
+	}
 	models, e, closeAll, err := openAll(c, c.Args().First())
 	if err != nil {
-		return err
+		return failedReport(c, err)
 	}
 	defer closeAll()
 	r, err := verify.Rows(e, models[0], sizes, c.Uint64("seed"), o)
 	if err != nil {
-		return whyRefused(onnxpb.InFile(err, c.Args().First()), models)
+		return failedReport(c, whyRefused(onnxpb.InFile(err, c.Args().First()), models))
+	}
+	r.Command = os.Args
+	junit := &verify.JUnit{}
+	junit.AddRows(r)
+	if err := writeReports(c, junit, r); err != nil {
+		return err
 	}
 	return answer(c, r, r.Equal, func() error { return r.WriteText(c.App.Writer) })
 }
