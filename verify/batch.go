@@ -25,6 +25,12 @@ type BatchOptions struct {
 	Ranges map[string]Range
 	// Session holds the settings of the engine.
 	Session SessionOptions
+	// Only names the outputs that are compared; none: all.
+	Only []string
+	// Files give inputs from files, in place of generated ones, with a row for each of the largest batch at least. The batch then stands in axis 0 of every input.
+	Files []InputFile
+	// Dists set how generated elements are drawn, as Ranges do. They go with Files or without, under the same condition.
+	Dists map[string]Dist
 	// Permute runs each batch with its rows in another order (seeded), too: each must come out as it did.
 	Permute bool
 }
@@ -90,7 +96,7 @@ func CheckBatch(e Engine, original, changed Source, batches []int64, seed uint64
 		total = max(total, b)
 	}
 	total = (total + c.step - 1) / c.step * c.step
-	inputs, err := c.generate(total, seed)
+	inputs, err := c.makeInputs(original, total, seed)
 	if err != nil {
 		return nil, err
 	}
@@ -119,16 +125,16 @@ func CheckBatch(e Engine, original, changed Source, batches []int64, seed uint64
 		if err != nil {
 			return nil, &onnxpb.Error{Kind: onnxpb.KindOf(err), Msg: fmt.Sprintf("the changed model at batch %d", b), Err: err}
 		}
-		for _, p := range outputsOf(changed.Model) {
+		for _, p := range c.outputs(changed.Model) {
 			c.compare(p, b, want[p.name], got[p.name])
 		}
 		if o.Permute && b > 1 {
-			if err := c.permuted(s, part, b, seed, outputsOf(changed.Model), got); err != nil {
+			if err := c.permuted(s, part, b, seed, c.outputs(changed.Model), got); err != nil {
 				return nil, err
 			}
 		}
 		if whole != nil {
-			c.compareWhole(whole, part, b, outputsOf(changed.Model), got)
+			c.compareWhole(whole, part, b, c.outputs(changed.Model), got)
 		}
 	}
 	return r, nil

@@ -42,6 +42,8 @@ type BenchOptions struct {
 	Seed uint64
 	// Ranges set where generated elements lie, by the input's name in the first model; "" is for every input without an entry of its own.
 	Ranges map[string]Range
+	// Dists set how elements are drawn, as Ranges do.
+	Dists map[string]Dist
 	// Dims give numbers to free dimensions of the inputs: by symbol, or as NAME[axis].
 	Dims map[string]int64
 	// Files give inputs from files.
@@ -275,7 +277,7 @@ func (b *bench) run(m *benchModel) (time.Duration, error) {
 func (b *bench) feed(batch int64) error {
 	var first map[string]*onnxpb.Value
 	for i, p := range b.plans {
-		c := &comparison{plan: p, o: Options{Seed: b.o.Seed, Ranges: b.o.Ranges}}
+		c := &comparison{plan: p, o: Options{Seed: b.o.Seed, Ranges: b.o.Ranges, Dists: b.o.Dists}}
 		ref, got, err := c.inputs(batch, 0)
 		if err != nil {
 			return err

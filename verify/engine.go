@@ -16,6 +16,18 @@ type Source struct {
 	// Path is the file that Model was opened from, if Model is unchanged since; else "". With it an engine can read large weights from the file
 	// itself.
 	Path string
+	// Weights is the file of a model whose weights Model has, where Path is "" as something else of it was changed; else "". With it an engine can read from there those large weights
+	// that are still the same.
+	Weights string
+}
+
+// changed is a model that was made of that of s, with some of its weights.
+func (s Source) changed(m *onnxpb.ModelProto) Source {
+	c := Source{Model: m, Dir: s.Dir, Weights: s.Weights}
+	if s.Path != "" {
+		c.Weights = s.Path
+	}
+	return c
 }
 
 // Levels of graph optimisation, for SessionOptions.Optimization.

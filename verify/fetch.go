@@ -60,5 +60,5 @@ func WithOutputs(s Source, names []string) (Source, error) {
 	}
 	m := onnxpb.Clone(s.Model)
 	m.Graph.Output = outputs
-	return Source{Model: m, Dir: s.Dir}, nil
+	return s.changed(m), nil
 }

@@ -59,6 +59,7 @@ type layerPair struct{ ref, got int }
 // layerSide is one of the two models.
 type layerSide struct {
 	path    string
+	given   Source
 	session SessionOptions
 	graph   *layerGraph
 	source  Source // a copy in which the type of every value is declared that is known
@@ -132,7 +133,7 @@ func newLayerComparison(e Engine, reference, model Source, o LayerOptions) (*lay
 		if c.sides[i].graph, err = newLayerGraph(s); err != nil {
 			return nil, err
 		}
-		c.sides[i].path, c.sides[i].session = s.Path, sessions[i]
+		c.sides[i].path, c.sides[i].given, c.sides[i].session = s.Path, s, sessions[i]
 	}
 	c.base = r
 	c.match = matchLayers(c.sides[0].graph, c.sides[1].graph, inputs, outputs, !o.ByStructure)

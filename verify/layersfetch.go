@@ -41,7 +41,7 @@ func (s *layerSide) declare() {
 		}
 		s.typed[v.name] = known
 	}
-	s.source = Source{Model: m, Dir: s.graph.dir}
+	s.source = s.given.changed(m)
 }
 
 // bytesOf is the size of a tensor, UnknownTensorBytes where it is not known.

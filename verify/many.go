@@ -116,6 +116,11 @@ func checkRowOptions(m *onnxpb.ModelProto, batches []int64, o BatchOptions) erro
 			return noSuch(fmt.Sprintf("--axis %s: the model has no such input or output", name), name, names)
 		}
 	}
+	for _, name := range o.Only {
+		if outs := portNames(outputsOf(m)); !contains(outs, name) {
+			return noSuch(fmt.Sprintf("--only %s: the model has no such output", name), name, outs)
+		}
+	}
 	free := map[string]bool{}
 	for _, p := range inputsOf(m) {
 		axis := o.Axes[p.name]

@@ -3,8 +3,39 @@ package verify
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+
+	"onnxtool/onnxpb"
 )
+
+// outputs are those that are compared.
+func (c *batchCheck) outputs(m *onnxpb.ModelProto) []port {
+	all := outputsOf(m)
+	if len(c.o.Only) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(all, func(p port) bool { return !contains(c.o.Only, p.name) })
+}
+
+// makeInputs makes the inputs of all rows: generated, or taken from files.
+func (c *batchCheck) makeInputs(s Source, total int64, seed uint64) (map[string]*onnxpb.Value, error) {
+	if len(c.o.Files)+len(c.o.Dists) == 0 {
+		return c.generate(total, seed)
+	}
+	for _, p := range inputsOf(s.Model) {
+		if axis := c.o.Axes[p.name]; axis != 0 {
+			return nil, onnxpb.Errorf(onnxpb.Usage, "inputs from files, and distributions, have the batch in axis 0: that of %s is axis %d", p.name, axis)
+		}
+	}
+	o := Options{Batches: []int64{total}, Seed: seed, Files: c.o.Files, Dists: c.o.Dists, Ranges: c.o.Ranges, Dims: c.o.Dims}
+	p, _, err := recordPlan(s, o)
+	if err != nil {
+		return nil, err
+	}
+	values, _, err := (&comparison{plan: p, o: o}).inputs(total, 0)
+	return values, err
+}
 
 // title says what was proven of which model.
 func (r *BatchReport) title() string {

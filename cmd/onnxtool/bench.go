@@ -36,6 +36,7 @@ func benchCommand() *cli.Command {
 			&cli.Uint64Flag{Name: "seed", Usage: "`SEED` of generated inputs"},
 			&cli.StringSliceFlag{Name: "inputs", Usage: "take inputs from a file: `NAME=FILE` (.npy, .npz, .pb), or FILE alone"},
 			&cli.StringSliceFlag{Name: "range", Usage: "generate elements within `NAME=LO..HI`, or LO..HI for every input"},
+			distFlag(),
 			&cli.StringFlag{Name: "dims", Usage: "numbers for free dimensions, a `LIST` such as L=128,x[2]=64"},
 			&cli.StringSliceFlag{Name: "map", Usage: "`A=B`: input A of the first model is B of another"},
 			&cli.StringFlag{Name: "opt", Value: verify.OptimizeAll, Usage: "`LEVEL` of graph optimisation: all, extended, basic, none"},
@@ -107,6 +108,9 @@ func benchOptions(c *cli.Context) (o verify.BenchOptions, err error) {
 		o.Threads = append(o.Threads, n)
 	}
 	if o.Dims, o.Files, o.Ranges, err = inputFlags(c); err != nil {
+		return o, err
+	}
+	if o.Dists, err = dists(c); err != nil {
 		return o, err
 	}
 	for _, s := range c.StringSlice("map") {

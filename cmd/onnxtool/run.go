@@ -25,7 +25,7 @@ func runCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "inputs", Usage: "take inputs from a file: `NAME=FILE` (.npy, .npz, .pb, .png, .jpg, .bin), or FILE alone, or a folder test_data_set_*"},
 			&cli.Uint64Flag{Name: "seed", Usage: "`SEED` of generated inputs"},
 			&cli.IntFlag{Name: "samples", Usage: "`COUNT` of generated sets of inputs", DefaultText: "1"},
-			&cli.StringSliceFlag{Name: "dist", Usage: "draw elements so, `NAME=DIST` or DIST: uniform, normal, normal(0,2), image, ints, onehot, zeros, ones, constant(1)"},
+			distFlag(),
 			&cli.StringSliceFlag{Name: "range", Usage: "generate elements within `NAME=LO..HI`, or LO..HI for every input"},
 			&cli.StringFlag{Name: "dims", Usage: "numbers for free dimensions, a `LIST` such as L=128,x[2]=64"},
 			&cli.StringFlag{Name: "batch", Usage: "the batch to run, a `NUMBER` (default: what the model or a file fixes, else 1)"},

@@ -36,7 +36,7 @@ func verifyCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "angle", Usage: "`OUTPUT` holds angles in degrees: its errors are along the circle"},
 			&cli.StringSliceFlag{Name: "inputs", Usage: "take inputs from a file: `NAME=FILE` (.npy, .npz, .pb, .png, .jpg, .bin), or FILE alone, or a folder test_data_set_*"},
 			&cli.StringSliceFlag{Name: "range", Usage: "generate elements within `NAME=LO..HI`, or LO..HI for every input"},
-			&cli.StringSliceFlag{Name: "dist", Usage: "draw elements so, `NAME=DIST` or DIST: uniform, normal, normal(0,2), image, ints, onehot, zeros, ones, constant(1)"},
+			distFlag(),
 			&cli.BoolFlag{Name: "corners", Usage: "run each batch on corner samples, too: zeros, ones, extremes, negative, denormal numbers, NaN, infinities"},
 			&cli.BoolFlag{Name: "all-dims", Usage: "run free dimensions that have no number at 1, 2 and a prime from 7 up, one after the other"},
 			&cli.StringFlag{Name: "dims", Usage: "numbers for free dimensions, a `LIST` such as L=128,x[2]=64"},

@@ -248,6 +248,11 @@ func dimsText(dims map[string]int64) string {
 	return strings.Join(parts, ",")
 }
 
+// distFlag is the flag for how inputs are drawn.
+func distFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "dist", Usage: "draw elements so, `NAME=DIST` or DIST: uniform, normal, normal(0,2), image, ints, onehot, zeros, ones, constant(1)"}
+}
+
 // dists reads how inputs are drawn.
 func dists(c *cli.Context) (map[string]verify.Dist, error) {
 	m := map[string]verify.Dist{}
@@ -342,7 +347,7 @@ func writeReport(file string, write func(io.Writer) error) error {
 
 // runVerifyRows proves the rows of one model.
 func runVerifyRows(c *cli.Context) error {
-	for _, flag := range []string{"map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "opt-levels", "formula", "against", "record", "dist", "corners", "all-dims", "inputs", "samples"} {
+	for _, flag := range []string{"map", "tol", "angle", "transpose", "slice", "slice-ref", "opt-levels", "formula", "against", "record", "corners", "all-dims", "samples"} {
 		if c.IsSet(flag) {
 			return usagef("--%s cannot be used with --rows", flag)
 		}
@@ -369,10 +374,11 @@ func runVerifyRows(c *cli.Context) error {
 	if o.Session, err = sessionOptions(c); err != nil {
 		return err
 	}
-	if o.Ranges, err = ranges(c); err != nil {
+	o.Only = c.StringSlice("only")
+	if o.Dims, o.Files, o.Ranges, err = inputFlags(c); err != nil {
 		return err
 	}
-	if o.Dims, err = dims(c); err != nil {
+	if o.Dists, err = dists(c); err != nil {
 		return err
 	}
 	if err := reportFiles(c, fileFlags, c.Args().First()); err != nil {
