@@ -293,7 +293,7 @@ func fetched(m *onnxpb.ModelProto, text string) ([]string, error) {
 	expr, isExpr := strings.CutPrefix(text, "re:")
 	if !isExpr {
 		if !strings.ContainsAny(text, "*?") {
-			return nil, noSuch(fmt.Sprintf("the model has no tensor %q", text), text, names)
+			return nil, noTensor(m, text, names)
 		}
 		expr = strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(text))
 	}

@@ -49,7 +49,8 @@ func verifyCommand() *cli.Command {
 			&cli.BoolFlag{Name: "opt-levels", Usage: "one model: hold it to itself over ONNX Runtime's levels of graph optimisation"},
 			&cli.BoolFlag{Name: "layers", Usage: "compare every tensor that both models have, and name the node where they part"},
 			&cli.BoolFlag{Name: "bisect", Usage: "name the node where they part by a search, with few runs"},
-			&cli.StringFlag{Name: "memory", Usage: "with --layers or --bisect: `BYTES` of tensors to hold at once, such as 512MiB or 2GiB", DefaultText: "1GiB"},
+			&cli.StringFlag{Name: "memory", Usage: "with --layers, --bisect or --one-at-a-time: `BYTES` of tensors to hold at once, such as 512MiB or 2GiB", DefaultText: "1GiB"},
+			&cli.BoolFlag{Name: "one-at-a-time", Usage: "run the reference on all inputs first and close it, so that the models are not in memory at once"},
 			&cli.BoolFlag{Name: "by-structure", Usage: "with --layers or --bisect: match tensors by the structure of the graphs alone, whatever their names"},
 			&cli.BoolFlag{Name: "all", Usage: "with --layers or --bisect: print every tensor"},
 			&cli.StringFlag{Name: "against", Usage: "one model: compare with the outputs that are recorded in `FOLDER`, an ONNX test data set or a folder of them"},
@@ -96,7 +97,7 @@ var headFlags = []string{"gate", "limit", "order", "output", "front-order", "rea
 	"front-pose", "rear-pose", "near", "require-coverage"}
 
 // pairFlags are those that make sense without them only.
-var pairFlags = []string{"rtol", "map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "rows", "axis", "opt-levels", "formula", "against", "record", "record-first", "replace", "dist", "corners", "all-dims", "layers", "bisect", "memory", "by-structure", "all", "junit", "markdown", "html"}
+var pairFlags = []string{"rtol", "map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "rows", "axis", "opt-levels", "formula", "against", "record", "record-first", "replace", "dist", "corners", "all-dims", "layers", "bisect", "memory", "one-at-a-time", "by-structure", "all", "junit", "markdown", "html"}
 
 func runVerify(c *cli.Context) error {
 	head := c.IsSet("front") || c.IsSet("rear")
@@ -201,10 +202,17 @@ func runVerifyPair(c *cli.Context) error {
 	if c.Bool("layers") || c.Bool("bisect") {
 		return runLayers(c, o)
 	}
-	for _, flag := range []string{"memory", "by-structure", "all"} {
+	for _, flag := range []string{"by-structure", "all"} {
 		if c.IsSet(flag) {
 			return usagef("--%s needs --layers or --bisect", flag)
 		}
+	}
+	o.OneAtATime = c.Bool("one-at-a-time")
+	if c.IsSet("memory") && !o.OneAtATime {
+		return usagef("--memory needs --layers, --bisect or --one-at-a-time")
+	}
+	if o.Memory, err = byteCount(c.String("memory")); err != nil {
+		return err
 	}
 	for _, flag := range []string{"record-first", "replace"} {
 		if c.IsSet(flag) {

@@ -13,7 +13,7 @@ import (
 
 // runLayers tells at which node two models part.
 func runLayers(c *cli.Context, o verify.Options) error {
-	for _, flag := range []string{"against", "formula", "opt-levels", "all-dims", "record", "corners", "tol", "angle", "transpose", "slice", "slice-ref"} {
+	for _, flag := range []string{"against", "formula", "opt-levels", "all-dims", "record", "corners", "tol", "angle", "transpose", "slice", "slice-ref", "one-at-a-time"} {
 		if c.IsSet(flag) {
 			return usagef("--%s cannot be used with --layers or --bisect", flag)
 		}

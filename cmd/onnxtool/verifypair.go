@@ -97,6 +97,9 @@ func runComparison(c *cli.Context, o verify.Options) error {
 		if !c.IsSet(flag) {
 			continue
 		}
+		if o.OneAtATime && (flag == "against" || flag == "formula") {
+			return usagef("--one-at-a-time is for two models, and cannot be used with --%s", flag)
+		}
 		if chosen != "" {
 			return usagef("--%s and --%s exclude each other", chosen, flag)
 		}
@@ -292,7 +295,7 @@ func againstReport(c *cli.Context, e verify.Engine, model verify.Source, o verif
 
 // runRecord records what a model computes.
 func runRecord(c *cli.Context, o verify.Options) error {
-	for _, flag := range []string{"against", "formula", "opt-levels", "all-dims", "corners", "only", "map", "tol", "angle", "atol", "rtol", "transpose", "slice", "slice-ref", "junit", "markdown", "html"} {
+	for _, flag := range []string{"against", "formula", "opt-levels", "all-dims", "corners", "only", "map", "tol", "angle", "atol", "rtol", "transpose", "slice", "slice-ref", "junit", "markdown", "html", "one-at-a-time", "memory"} {
 		if c.IsSet(flag) {
 			return usagef("--%s cannot be used with --record", flag)
 		}
@@ -347,7 +350,7 @@ func writeReport(file string, write func(io.Writer) error) error {
 
 // runVerifyRows proves the rows of one model.
 func runVerifyRows(c *cli.Context) error {
-	for _, flag := range []string{"map", "tol", "angle", "transpose", "slice", "slice-ref", "opt-levels", "formula", "against", "record", "corners", "all-dims", "samples"} {
+	for _, flag := range []string{"map", "tol", "angle", "transpose", "slice", "slice-ref", "opt-levels", "formula", "against", "record", "corners", "all-dims", "samples", "one-at-a-time", "memory"} {
 		if c.IsSet(flag) {
 			return usagef("--%s cannot be used with --rows", flag)
 		}
