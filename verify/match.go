@@ -22,7 +22,7 @@ func ParsePair(s string) (Pair, error) {
 		return Pair{}, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%q is no pair of names%s", s, why), Hint: `write NAME_IN_REFERENCE=NAME_IN_MODEL; where a name holds =, write == between them, or names in quotes: "a=b"="c"`}
 	}
 	var p Pair
-	rest := s
+	var rest string
 	if quoted, err := strconv.QuotedPrefix(s); err == nil && quoted[0] == '"' && strings.HasPrefix(s[len(quoted):], "=") {
 		p.Reference, _ = strconv.Unquote(quoted)
 		rest = s[len(quoted)+1:]

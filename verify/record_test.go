@@ -272,7 +272,7 @@ func TestRecordFewer(t *testing.T) {
 	if err != nil || len(r.Notes) != 1 || r.Notes[0] != "removed, as they are of an earlier recording: test_data_set_10, test_data_set_11" {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if r, err = record(1, 0, e); err != nil {
+	if _, err := record(1, 0, e); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := names(), []string{"test_data_set_0", "test_data_set_007", "test_data_set_mine"}; !slices.Equal(got, want) {

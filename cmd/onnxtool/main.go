@@ -18,6 +18,14 @@ func main() { os.Exit(realMain()) }
 
 // realMain is main with the exit code as its result, so that command tests can call it.
 func realMain() int {
+	asChild()
+	code := mainCode()
+	inOrder()
+	return code
+}
+
+// mainCode runs the command line, and answers signals.
+func mainCode() int {
 	collectLater()
 	interrupts := make(chan os.Signal, 1)
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {

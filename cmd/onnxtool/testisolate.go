@@ -12,7 +12,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"onnxtool/onnxpb"
 	"onnxtool/verify"
 )
 
@@ -58,15 +57,16 @@ func runCaseAlone(ctx context.Context, x verify.SuiteCase, limit time.Duration, 
 		of, stop = context.WithTimeout(ctx, limit)
 	}
 	defer stop()
-	cmd, done, err := child(of, append(append([]string{"test", "--json", "--workers=1"}, flags...), "--", x.Model))
+	proc, err := newChild(of, append(append([]string{"test", "--json", "--workers=1"}, flags...), "--", x.Model))
 	if err != nil {
 		r.Status, r.Why = verify.CaseCrashed, err.Error()
 		return r
 	}
-	defer done()
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
-	err = cmd.Run()
+	defer proc.close()
+	var out bytes.Buffer
+	said := &caught{}
+	proc.cmd.Stdout, proc.cmd.Stderr = &out, said
+	err = proc.cmd.Run()
 	switch {
 	case ctx.Err() != nil:
 		return r // it is not its fault
@@ -78,18 +78,14 @@ func runCaseAlone(ctx context.Context, x verify.SuiteCase, limit time.Duration, 
 	if json.Unmarshal(out.Bytes(), &report) == nil && len(report.Cases) == 1 {
 		return report.Cases[0]
 	}
-	message := onnxpb.Shortened(strings.TrimPrefix(strings.Join(strings.Fields(said.String()), " "), "onnxtool: "), 1000)
 	var exit *exec.ExitError
 	switch {
-	case errors.As(err, &exit) && exit.ExitCode() == 3:
-		r.Status, r.Why = verify.CaseBroken, message
-	case err != nil:
-		r.Status, r.Why = verify.CaseCrashed, fmt.Sprintf("its process ended by itself (%s)", err)
-		if message != "" {
-			r.Why += ": " + message
-		}
-	default:
-		r.Status, r.Why = verify.CaseCrashed, "its process gave no report"
+	case !errors.As(err, &exit):
+		r.Status, r.Why = verify.CaseCrashed, fmt.Sprintf("its process gave no report: %v", err)
+	case proc.crashed(exit):
+		r.Status, r.Why = verify.CaseCrashed, "its process ended by itself ("+said.why(exit)+")"
+	default: // the case cannot be read, or ONNX Runtime not be loaded
+		r.Status, r.Why = verify.CaseBroken, strings.TrimPrefix(said.why(exit), "onnxtool: ")
 	}
 	return r
 }
