@@ -7,7 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"unicode"
+
+	"google.golang.org/protobuf/proto"
+
+	"onnxtool/onnxpb"
 )
 
 var updateGolden = flag.Bool("update-golden", false, "rewrite the reports in testdata/golden")
@@ -99,4 +105,48 @@ func rowsGolden() *BatchReport {
 			{Output: "y_1", Batch: 2, Shape: "[2,3]", MaxAbs: 0.25, MaxRel: 0.5, Differ: []int64{1}},
 			{Output: "z", Batch: 2, Why: "axis 0 has not one element for each of the 2 rows"},
 		}, Notes: []string{"a note"}}
+}
+
+// Names that want to do something to a terminal do nothing in any report for people.
+func TestNoControlCharacters(t *testing.T) {
+	const name = "y\x1b[31m\x07\t\n|\u009b\u202e<b>\xff"
+	e := fakeEngine{"m": linear(2, 1)}
+	s := declare(t, "m", []string{"x:float32:[N,3]"}, []string{"y:float32:[N,3]"})
+	s.Model.Graph.Output[0].Name = proto.String(name)
+	e["m"] = func(in map[string]*onnxpb.Array) map[string]*onnxpb.Array {
+		return map[string]*onnxpb.Array{name: linear(2, 1)(in)["y"]}
+	}
+	pair, err := Models(e, s, s, Options{Batches: []int64{2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair.Notes = append(pair.Notes, name)
+	rows, err := Rows(e, s, []int64{1, 2}, 0, BatchOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := Run(e, s, RunOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	layers := layersGolden()
+	layers.Tensors[0].Reference, layers.Tensors[1].Why, layers.Notes, layers.Blame.Differences = name, name, []string{name}, []string{name}
+	suite := &SuiteReport{Cases: []CaseResult{{Name: name, Status: CaseFailed, Why: name}}, Unfinished: []string{name}}
+	for form, write := range map[string]func(io.Writer) error{"pair": pair.WriteText, "pair, Markdown": pair.WriteMarkdown, "pair, HTML": pair.WriteHTML, "rows": rows.WriteText, "rows, Markdown": rows.WriteMarkdown,
+		"rows, HTML": rows.WriteHTML, "layers": func(w io.Writer) error { return layers.WriteText(w, true) }, "layers, Markdown": layers.WriteMarkdown, "layers, HTML": layers.WriteHTML, "run": run.WriteText,
+		"run, values": run.WriteValues, "suite": suite.WriteText} {
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), `x1b`) {
+			t.Errorf("%s does not show the name: %s", form, &b)
+		}
+		for i, r := range b.String() {
+			if r != '\n' && !unicode.IsPrint(r) {
+				t.Errorf("%s holds %q: %q", form, r, b.String()[max(0, i-30):min(b.Len(), i+30)])
+				break
+			}
+		}
+	}
 }

@@ -175,7 +175,7 @@ func (r *RunReport) WriteValues(w io.Writer) error {
 	for sample, values := range r.Values {
 		for _, name := range r.Names {
 			err := walkValue("", values[name], func(path string, v *onnxpb.Value) error {
-				head := name + path
+				head := onnxpb.Visible(name + path)
 				if r.Samples > 1 {
 					head = fmt.Sprintf("%s (sample %d)", head, sample)
 				}
