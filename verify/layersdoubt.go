@@ -16,6 +16,7 @@ import (
 // unlike takes back, before anything is run, the pairs whose types and shapes show that they are not the same tensor: those of different operators, or of a constant and a node.
 func (c *layerComparison) unlike() {
 	ref, got := c.sides[0].graph, c.sides[1].graph
+	var list []int
 	for r, g := range c.match.toGot {
 		if g < 0 || c.match.how[r] != MatchedStructure {
 			continue
@@ -25,9 +26,10 @@ func (c *layerComparison) unlike() {
 			continue // an attribute may have changed the shape, and that is to be seen
 		}
 		if !compatible(c.sides[0].sizes[r], c.sides[1].sizes[g]) {
-			c.match.unpair(r)
+			list = append(list, r)
 		}
 	}
+	c.match.unpair(list)
 }
 
 // compatible tells whether two values can be the same tensor, by what is known of their types and shapes for the inputs at hand.
@@ -54,18 +56,22 @@ func compatible(a, b *shape.Value) bool {
 	return true
 }
 
-// unpair takes the counterpart from a value of the reference.
-func (m *matcher) unpair(r int) {
-	g := m.toGot[r]
-	m.toGot[r] = -1
-	if m.toRef[g] != r {
+// unpair takes their counterparts from values of the reference.
+func (m *matcher) unpair(list []int) {
+	left := map[int]bool{} // values of the model that stood for one of them first
+	for _, r := range list {
+		g := m.toGot[r]
+		m.toGot[r] = -1
+		if m.toRef[g] == r {
+			m.toRef[g], left[g] = -1, true
+		}
+	}
+	if len(left) == 0 {
 		return
 	}
-	m.toRef[g] = -1
-	for other, x := range m.toGot { // another one may share it
-		if x == g {
-			m.toRef[g] = other
-			break
+	for r, g := range m.toGot { // another one may share it
+		if left[g] && m.toRef[g] < 0 {
+			m.toRef[g] = r
 		}
 	}
 }
@@ -86,12 +92,14 @@ func (c *layerComparison) doubt() (bool, error) {
 			wrong = append(wrong, p)
 		}
 	}
+	var list []int
 	for _, p := range wrong {
-		pair := c.pairs[p]
+		r := c.pairs[p].ref
+		list = append(list, r)
 		c.doubted = append(c.doubted, fmt.Sprintf("%s and %s", c.name(0, p), c.name(1, p)))
-		c.match.unpair(pair.ref)
-		c.pairOf[pair.ref], c.rows[p] = -1, nil
+		c.pairOf[r], c.rows[p] = -1, nil
 	}
+	c.match.unpair(list)
 	return len(wrong) > 0, nil
 }
 

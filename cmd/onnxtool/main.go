@@ -76,13 +76,23 @@ func run(args []string, stdout, stderr *os.File) int {
 		return 0
 	}
 	if msg := err.Error(); msg != "" {
-		lines := strings.Split(onnxpb.Shortened(msg, longestError), "\n") // an error may hold several, as of fields that are not known
-		for i := range lines {
-			lines[i] = onnxpb.Visible(lines[i])
-		}
-		fmt.Fprintf(stderr, "onnxtool: %s\n", strings.Join(lines, "\n"))
+		fmt.Fprintf(stderr, "onnxtool: %s\n", errorText(err))
 	}
 	return exitCode(err)
+}
+
+// errorText writes an error for a terminal, in one line; errors that were joined one a line.
+func errorText(err error) string {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		var lines, plain []string
+		for _, one := range all.Unwrap() {
+			lines, plain = append(lines, errorText(one)), append(plain, one.Error())
+		}
+		if strings.Join(plain, "\n") == err.Error() {
+			return onnxpb.Shortened(strings.Join(lines, "\n"), longestError)
+		}
+	}
+	return onnxpb.Visible(onnxpb.Shortened(err.Error(), longestError))
 }
 
 // writer keeps the first error of what it writes to, as few that print look at it: a result that is not there must not end with exit code 0.
