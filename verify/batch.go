@@ -47,10 +47,18 @@ type BatchReport struct {
 	Seed      uint64     `json:"seed"`
 	Tolerance Tolerance  `json:"tolerance"`
 	Engine    EngineInfo `json:"engine"`
+	// Inputs tell by their hashes what the rows were, all of them together (see InputReport).
+	Inputs []BatchInput `json:"inputs,omitempty"`
 	// Command is the command line, where whoever asked has put it.
 	Command []string   `json:"command,omitempty"`
 	Outputs []BatchRow `json:"outputs"`
 	Notes   []string   `json:"notes,omitempty"`
+}
+
+// BatchInput is an input of which rows were run.
+type BatchInput struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
 }
 
 // BatchRow is one output at one batch.
@@ -99,6 +107,11 @@ func CheckBatch(e Engine, original, changed Source, batches []int64, seed uint64
 	inputs, err := c.makeInputs(original, total, seed)
 	if err != nil {
 		return nil, err
+	}
+	for _, p := range c.original {
+		var fed fedHashes
+		fed.add(p.name, inputs[p.name])
+		r.Inputs = append(r.Inputs, BatchInput{p.name, fed.of(p.name)})
 	}
 	want, err := c.rowByRow(e, original, inputs, total)
 	if err != nil {

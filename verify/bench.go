@@ -147,6 +147,8 @@ type bench struct {
 	plans   []*plan // of the first model with each of the others; of the first with itself, where it is the only one
 	batches []int64
 	report  *BenchReport
+	fed     fedHashes
+	hashed  map[int64]bool // the batches of which the inputs are in fed
 }
 
 // benchModel is one of the models.
@@ -284,6 +286,7 @@ func (b *bench) feed(batch int64) error {
 		}
 		if i == 0 {
 			first = ref
+			b.hash(batch, ref)
 			if err := b.models[0].feed(ref, batch); err != nil {
 				return err
 			}
@@ -297,6 +300,23 @@ func (b *bench) feed(batch int64) error {
 		}
 	}
 	return nil
+}
+
+// hash notes what the first model is fed with at a batch.
+func (b *bench) hash(batch int64, inputs map[string]*onnxpb.Value) {
+	if b.hashed[batch] {
+		return
+	}
+	if b.hashed == nil {
+		b.hashed = map[int64]bool{}
+	}
+	b.hashed[batch] = true
+	for name, v := range inputs {
+		b.fed.add(name, v)
+	}
+	for i, in := range b.report.Inputs {
+		b.report.Inputs[i].SHA256 = b.fed.of(in.Name)
+	}
 }
 
 // feed cuts inputs into the parts that a model takes.

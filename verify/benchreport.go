@@ -14,11 +14,13 @@ const BenchSchema = "onnxtool.bench/1"
 
 // BenchReport is the outcome of Bench. Times are in milliseconds, sizes in bytes.
 type BenchReport struct {
-	Schema   string        `json:"schema"`
-	Pass     bool          `json:"pass"` // no model is slower than Options.FailAbove allows
-	Models   []BenchModel  `json:"models"`
-	Engine   EngineInfo    `json:"engine"`
-	Machine  Machine       `json:"machine"`
+	Schema  string       `json:"schema"`
+	Pass    bool         `json:"pass"` // no model is slower than Options.FailAbove allows
+	Models  []BenchModel `json:"models"`
+	Engine  EngineInfo   `json:"engine"`
+	Machine Machine      `json:"machine"`
+	// Command is the command line, where whoever asked has put it.
+	Command  []string      `json:"command,omitempty"`
 	Options  BenchSettings `json:"options"`
 	Inputs   []BenchInput  `json:"inputs"`
 	Loads    []BenchLoad   `json:"loads"`
@@ -60,6 +62,7 @@ type BenchInput struct {
 	Shape  string `json:"shape"` // as the first model declares it
 	Batch  bool   `json:"batch,omitempty"`
 	Values string `json:"values"` // "uniform 0..1", "integers 0..9", "file"
+	SHA256 string `json:"sha256"` // of what the first model was fed with, batch by batch (see InputReport)
 }
 
 // BenchLoad is how long a model took from its graph in memory to a session that is ready to run: one observation, of which the first has the engine's own

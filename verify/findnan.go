@@ -46,6 +46,7 @@ func FindNaN(e Engine, s Source, o RunOptions) (*NaNReport, error) {
 			break
 		}
 	}
+	p.hashed(r.Inputs)
 	return r, nil
 }
 

@@ -17,11 +17,13 @@ type NaNReport struct {
 	Model        ModelInfo  `json:"model"`
 	Engine       EngineInfo `json:"engine"`
 	Optimization string     `json:"optimization"` // the level of graph optimisation
-	Seed         uint64     `json:"seed"`
-	Sample       int        `json:"sample"`  // the set of inputs that the rest is about: the last that was run
-	Samples      int        `json:"samples"` // how many were run
-	Batch        int64      `json:"batch"`   // 0 where no input has a leading dimension
-	Inputs       []RunInput `json:"inputs"`
+	// Command is the command line, where whoever asked has put it.
+	Command []string   `json:"command,omitempty"`
+	Seed    uint64     `json:"seed"`
+	Sample  int        `json:"sample"`  // the set of inputs that the rest is about: the last that was run
+	Samples int        `json:"samples"` // how many were run
+	Batch   int64      `json:"batch"`   // 0 where no input has a leading dimension
+	Inputs  []RunInput `json:"inputs"`
 	// First is the first finding: inputs come before initializers, and these before the nodes in the order of execution.
 	First *NaNFinding `json:"first,omitempty"`
 	// Sources are the inputs, initializers and constants that hold a NaN or an infinity.

@@ -150,3 +150,43 @@ func TestNoControlCharacters(t *testing.T) {
 		}
 	}
 }
+
+// What a report tells of its inputs follows from them: the same seed gives the same hashes, another one others, in every kind of report.
+func TestHashesOfInputs(t *testing.T) {
+	e := fakeEngine{"m": linear(2, 1)}
+	s := declare(t, "m", []string{"x:float32:[N,3]"}, []string{"y:float32:[N,3]"})
+	for kind, hash := range map[string]func(seed uint64) (string, error){
+		"models": func(seed uint64) (string, error) {
+			r, err := Models(e, s, s, Options{Seed: seed, Batches: []int64{2}})
+			return r.Inputs[0].SHA256, err
+		},
+		"run": func(seed uint64) (string, error) {
+			r, err := Run(e, s, RunOptions{Seed: seed, Batch: 2})
+			return r.Inputs[0].SHA256, err
+		},
+		"find-nan": func(seed uint64) (string, error) {
+			r, err := FindNaN(e, s, RunOptions{Seed: seed, Batch: 2})
+			return r.Inputs[0].SHA256, err
+		},
+		"bench": func(seed uint64) (string, error) {
+			r, err := Bench(e, []Source{s}, BenchOptions{Seed: seed, Batches: []int64{2}, Runs: 1, Threads: []int{1, 2}})
+			return r.Inputs[0].SHA256, err
+		},
+	} {
+		a, err := hash(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _ := hash(1)
+		c, _ := hash(2)
+		x, err := GenerateValueWith("x", value(t, "x:float32:[N,3]").GetType(), []int64{2, 3}, GenSpec{}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var fed fedHashes
+		fed.add("x", x)
+		if a != fed.of("x") || a != b || a == c {
+			t.Errorf("%s: %s, %s, %s; of what is fed: %s", kind, a, b, c, fed.of("x"))
+		}
+	}
+}

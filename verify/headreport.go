@@ -24,19 +24,22 @@ type HeadReport struct {
 	Schema string `json:"schema"`
 	// Holds is the verdict: every row near, the choice proven exact (or HeadOptions.Near given and nothing against it found), and the gate covered where that
 	// is required.
-	Holds        bool        `json:"holds"`
-	Fused        ModelInfo   `json:"fused"`
-	Front        HeadModel   `json:"front"`
-	Rear         HeadModel   `json:"rear"`
-	Engine       EngineInfo  `json:"engine"`
-	Optimization string      `json:"optimization"`
+	Holds        bool       `json:"holds"`
+	Fused        ModelInfo  `json:"fused"`
+	Front        HeadModel  `json:"front"`
+	Rear         HeadModel  `json:"rear"`
+	Engine       EngineInfo `json:"engine"`
+	Optimization string     `json:"optimization"`
+	// Command is the command line, where whoever asked has put it.
+	Command      []string    `json:"command,omitempty"`
 	Gate         string      `json:"gate"`
 	Limit        float64     `json:"limit"`
 	Order        [3]string   `json:"order"` // the columns of the output
 	Atol         float64     `json:"atol"`
 	Seed         uint64      `json:"seed"`
-	Range        Range       `json:"range"`  // of generated pixels
-	Images       int         `json:"images"` // how many were compared, at every batch
+	Range        Range       `json:"range"`         // of generated pixels
+	Images       int         `json:"images"`        // how many were compared, at every batch
+	ImagesSHA256 string      `json:"images_sha256"` // of these, in their order (see InputReport)
 	Batches      []HeadBatch `json:"batches"`
 	Near         bool        `json:"near"`
 	Exact        string      `json:"exact"`

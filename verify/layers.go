@@ -124,6 +124,11 @@ func newLayerComparison(e Engine, reference, model Source, o LayerOptions) (*lay
 		r.ReferenceOptimization = sessions[0].Optimization
 	}
 	r.Inputs = describeInputs(c.plan, o.Options)
+	for i, in := range r.Inputs {
+		var fed fedHashes
+		fed.add(in.Reference, c.sides[0].inputs[in.Reference])
+		r.Inputs[i].SHA256 = fed.of(in.Reference)
+	}
 	for i, s := range []Source{reference, model} {
 		info, err := describe(s)
 		if err != nil {

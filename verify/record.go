@@ -29,14 +29,16 @@ type RecordOptions struct {
 
 // RecordReport says what Record has written.
 type RecordReport struct {
-	Schema       string        `json:"schema"`
-	Model        ModelInfo     `json:"model"`
-	Engine       EngineInfo    `json:"engine"`
-	Optimization string        `json:"optimization"`
-	Seed         uint64        `json:"seed"`
-	Inputs       []InputReport `json:"inputs"`
-	Sets         []RecordedSet `json:"sets"`
-	Notes        []string      `json:"notes,omitempty"`
+	Schema       string     `json:"schema"`
+	Model        ModelInfo  `json:"model"`
+	Engine       EngineInfo `json:"engine"`
+	Optimization string     `json:"optimization"`
+	// Command is the command line, where whoever asked has put it.
+	Command []string      `json:"command,omitempty"`
+	Seed    uint64        `json:"seed"`
+	Inputs  []InputReport `json:"inputs"`
+	Sets    []RecordedSet `json:"sets"`
+	Notes   []string      `json:"notes,omitempty"`
 }
 
 // RecordedSet is one folder that was written.

@@ -18,15 +18,17 @@ type RunReport struct {
 	Model        ModelInfo  `json:"model"`
 	Engine       EngineInfo `json:"engine"`
 	Optimization string     `json:"optimization"` // the level of graph optimisation
-	Seed         uint64     `json:"seed"`
-	Samples      int        `json:"samples"`
-	Batch        int64      `json:"batch"` // 0 where no input has a leading dimension
-	Inputs       []RunInput `json:"inputs"`
-	Outputs      []RunValue `json:"outputs"`      // sample by sample
-	OpenSeconds  float64    `json:"open_seconds"` // to make a session of the model
-	RunSeconds   []float64  `json:"run_seconds"`  // of each sample
-	Files        []string   `json:"files,omitempty"`
-	Notes        []string   `json:"notes,omitempty"`
+	// Command is the command line, where whoever asked has put it.
+	Command     []string   `json:"command,omitempty"`
+	Seed        uint64     `json:"seed"`
+	Samples     int        `json:"samples"`
+	Batch       int64      `json:"batch"` // 0 where no input has a leading dimension
+	Inputs      []RunInput `json:"inputs"`
+	Outputs     []RunValue `json:"outputs"`      // sample by sample
+	OpenSeconds float64    `json:"open_seconds"` // to make a session of the model
+	RunSeconds  []float64  `json:"run_seconds"`  // of each sample
+	Files       []string   `json:"files,omitempty"`
+	Notes       []string   `json:"notes,omitempty"`
 
 	// Names are the outputs and the values fetched beside them, in order.
 	Names []string `json:"-"`
@@ -43,6 +45,7 @@ type RunInput struct {
 	Shape  string `json:"shape"`           // as it was run; as declared where a file gives no tensor
 	Batch  bool   `json:"batch,omitempty"` // whether its leading dimension was the batch
 	Values string `json:"values"`          // where the values came from: "uniform 0..1", "integers 0..9", "file"
+	SHA256 string `json:"sha256"`          // of all that it was fed with, sample by sample (see InputReport)
 }
 
 // RunValue sums up one output, or one tensor of an output that is a sequence or a map.

@@ -170,8 +170,23 @@ func runCase(e Engine, c SuiteCase, o SuiteOptions) (r CaseResult) {
 		return r
 	}
 	defer f.Close()
+	if err := r.hash(c); err != nil {
+		r.broken(err)
+		return r
+	}
 	r.run(e, Source{Model: f.Model, Dir: f.Dir(), Path: c.Model}, c.Sets, o.Session)
 	return r
+}
+
+// hash hashes what a case is made of.
+func (r *CaseResult) hash(c SuiteCase) error {
+	info, err := describe(Source{Path: c.Model})
+	if err != nil {
+		return err
+	}
+	r.SHA256 = info.SHA256
+	r.Data, err = hashFiles(c.dir, c.Sets)
+	return err
 }
 
 // run runs the data sets of an opened model, up to the first that is not as recorded.

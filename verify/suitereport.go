@@ -30,12 +30,14 @@ const (
 type SuiteReport struct {
 	Schema string `json:"schema"`
 	// OK tells whether a case passed and none failed or is broken, nor with Strict is unsupported.
-	OK           bool         `json:"ok"`
-	Engine       EngineInfo   `json:"engine"`
-	Optimization string       `json:"optimization"` // the level of graph optimisation
-	Strict       bool         `json:"strict"`
-	Counts       SuiteCounts  `json:"counts"`
-	Cases        []CaseResult `json:"cases"` // by name
+	OK           bool       `json:"ok"`
+	Engine       EngineInfo `json:"engine"`
+	Optimization string     `json:"optimization"` // the level of graph optimisation
+	Strict       bool       `json:"strict"`
+	// Command is the command line, where whoever asked has put it.
+	Command []string     `json:"command,omitempty"`
+	Counts  SuiteCounts  `json:"counts"`
+	Cases   []CaseResult `json:"cases"` // by name
 	// Ended says why the suite ended before all cases had run, where the time of all was over, and Unfinished names the cases that were running then.
 	Ended      string   `json:"ended,omitempty"`
 	Unfinished []string `json:"unfinished,omitempty"`
@@ -56,7 +58,9 @@ type SuiteCounts struct {
 // CaseResult is the outcome of one case.
 type CaseResult struct {
 	Name      string     `json:"name"`
-	Model     string     `json:"model,omitempty"` // the model's file
+	Model     string     `json:"model,omitempty"`       // the model's file
+	SHA256    string     `json:"sha256,omitempty"`      // of that file
+	Data      string     `json:"data_sha256,omitempty"` // of the files of its data sets
 	Status    CaseStatus `json:"status"`
 	Tolerance Tolerance  `json:"tolerance"`
 	Sets      int        `json:"sets"`    // data sets that were run

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
@@ -79,6 +80,7 @@ func runBench(c *cli.Context) error {
 	if err != nil {
 		return whyRefused(err, models)
 	}
+	r.Command = os.Args
 	err = answer(c, r, r.Pass, func() error { return r.WriteText(c.App.Writer) })
 	if plot != "" { // after the report, which is not to be lost where the picture cannot be written
 		if err := r.WritePlot(plot); err != nil {

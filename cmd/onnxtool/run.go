@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
@@ -93,6 +94,7 @@ func runRun(c *cli.Context) error {
 		if err != nil {
 			return whyRefused(err, models)
 		}
+		r.Command = os.Args
 		return answer(c, r, !r.Found, func() error { return r.WriteText(c.App.Writer) })
 	}
 	o.DropValues = out == "" && !c.Bool("print")
@@ -100,6 +102,7 @@ func runRun(c *cli.Context) error {
 	if err != nil {
 		return whyRefused(err, models)
 	}
+	r.Command = os.Args
 	if out != "" {
 		if err := r.Save(out); err != nil {
 			return err

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 
 	"github.com/urfave/cli/v2"
@@ -86,6 +87,7 @@ func runTest(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	r.Command = os.Args
 	if file := c.String("junit"); file != "" {
 		j := &verify.JUnit{}
 		j.AddSuite(r)

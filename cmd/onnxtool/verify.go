@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -277,6 +278,7 @@ func runVerifyHead(c *cli.Context) error {
 	if err != nil {
 		return whyRefused(err, models)
 	}
+	r.Command = os.Args
 	return answer(c, r, r.Holds, func() error { return r.WriteText(c.App.Writer) })
 }
 

@@ -309,6 +309,7 @@ func runRecord(c *cli.Context, o verify.Options) error {
 	if err != nil {
 		return whyRefused(err, models)
 	}
+	r.Command = os.Args
 	return answer(c, r, true, func() error { return r.WriteText(c.App.Writer) })
 }
 
