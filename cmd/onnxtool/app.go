@@ -69,6 +69,8 @@ func commands() []*cli.Command {
 		setinputCommand(),
 		setbatchCommand(),
 		setdimCommand(),
+		addoutputCommand(),
+		dropoutputCommand(),
 		extractCommand(),
 		mergeCommand(),
 		partCommand(),
