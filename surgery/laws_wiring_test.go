@@ -44,6 +44,32 @@ func TestLawsOfWiring(t *testing.T) {
 			chain:   manyOutputs,
 			large:   drop(true, "v?*[1-9]"),
 		},
+		{
+			name: "Delete",
+			edit: deleting(NodeChoice{Names: []string{"add_sparse", "then_mul", "add_bias"}}, DeleteOptions{}),
+			same: deleting(NodeChoice{Names: []string{"same"}}, DeleteOptions{}),
+			sameOn: func() *onnxpb.ModelProto {
+				m := chainModel(3)
+				m.Graph.Node = append(m.Graph.Node, onnxpb.Node("Identity", "same", []string{"x"}, []string{"y"}))
+				m.Graph.Output = append(m.Graph.Output, onnxpb.TensorValue("y", tFloat, nx3()))
+				mark(m)
+				return m
+			},
+			fails: []edit{
+				deleting(NodeChoice{}, DeleteOptions{}), deleting(NodeChoice{Names: []string{"add_sparse", "nosuch"}}, DeleteOptions{}), deleting(NodeChoice{Names: []string{"add_sparse", "sequence"}}, DeleteOptions{}),
+				deleting(NodeChoice{Makes: []string{"local"}}, DeleteOptions{}), deleting(NodeChoice{Names: []string{"add_sparse", "optional"}}, DeleteOptions{Cut: true}),
+			},
+			changes: `\.(input|output)$|node\[0\]\.name$|annotation\[0\]\.tensor_name$`,
+			loses:   `graph\.node\[[15]\]|node\[1\]$|sparse_initializer|then_branch|value_info|attribute\[0\]\.g\.(node\[1\]|initializer|value_info)`,
+			large:   deleting(NodeChoice{Ops: []string{"Add"}}, DeleteOptions{}),
+		},
+		{
+			name:    "Delete by a cut",
+			edit:    deleting(NodeChoice{Names: []string{"matmul"}}, DeleteOptions{Cut: true}),
+			changes: `^$`,
+			loses:   `^model\.graph\.node\[0\]`,
+			large:   deleting(NodeChoice{Names: []string{"nv2?"}}, DeleteOptions{Cut: true}),
+		},
 	} {
 		if l.model == nil {
 			l.model = richModel

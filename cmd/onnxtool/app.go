@@ -71,6 +71,7 @@ func commands() []*cli.Command {
 		setdimCommand(),
 		addoutputCommand(),
 		dropoutputCommand(),
+		deleteCommand(),
 		extractCommand(),
 		mergeCommand(),
 		partCommand(),
