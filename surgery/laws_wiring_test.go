@@ -14,6 +14,12 @@ func TestLawsOfWiring(t *testing.T) {
 	drop := func(tidy bool, names ...string) edit {
 		return func(m *onnxpb.ModelProto) (*Report, error) { return DropOutputs(m, names, tidy) }
 	}
+	rewire := func(from, to string, c ReaderChoice) edit {
+		return func(m *onnxpb.ModelProto) (*Report, error) { return Rewire(m, from, to, c) }
+	}
+	swapping := func(a, b string, c ReaderChoice) edit {
+		return func(m *onnxpb.ModelProto) (*Report, error) { return Swap(m, a, b, c) }
+	}
 	for _, l := range []law{
 		{
 			name:    "AddOutputs",
@@ -69,6 +75,29 @@ func TestLawsOfWiring(t *testing.T) {
 			changes: `^$`,
 			loses:   `^model\.graph\.node\[0\]`,
 			large:   deleting(NodeChoice{Names: []string{"nv2?"}}, DeleteOptions{Cut: true}),
+		},
+		{
+			name: "Rewire",
+			edit: rewire("h", "hs", ReaderChoice{Nodes: []string{"choose", "sequence"}}),
+			fails: []edit{
+				rewire("h", "nosuch", ReaderChoice{}), rewire("h", "cond", ReaderChoice{}), rewire("h", "out", ReaderChoice{}), rewire("h", "hs", ReaderChoice{Nodes: []string{"choose", "nosuch"}}),
+				rewire("f", "local", ReaderChoice{}),
+			},
+			changes: `\.input$`,
+			large:   rewire("v3", "x", ReaderChoice{}),
+		},
+		{
+			name:    "Rewire with outputs",
+			edit:    rewire("out", "l", ReaderChoice{Outputs: true}),
+			changes: `\.input$|node\[5\]\.output$`,
+			large:   rewire("v3", "x", ReaderChoice{}),
+		},
+		{
+			name:    "Swap",
+			edit:    swapping("bias", "S", ReaderChoice{}),
+			fails:   []edit{swapping("h", "g", ReaderChoice{}), swapping("x", "nosuch", ReaderChoice{}), swapping("h", "h", ReaderChoice{}), swapping("seq", "opt", ReaderChoice{})},
+			changes: `\.input$`,
+			large:   swapping("w3", "w7", ReaderChoice{}),
 		},
 	} {
 		if l.model == nil {

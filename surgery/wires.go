@@ -66,25 +66,8 @@ func (f *frame) String() string {
 	return path
 }
 
-// sees tells whether a node of the graph can read a value: it is of the graph, or of one around it.
-func (f *frame) sees(w *wire) bool {
-	for ; f != nil; f = f.parent {
-		if f == w.in {
-			return true
-		}
-	}
-	return false
-}
-
-// within tells whether a graph is a subgraph of a node, at any depth.
-func (f *frame) within(n *onnxpb.NodeProto) bool {
-	for ; f != nil; f = f.parent {
-		if f.holder == n {
-			return true
-		}
-	}
-	return false
-}
+// sees tells whether a node of the graph can read a value, by its name.
+func (f *frame) sees(w *wire) bool { return f.lookup(w.name) == w }
 
 // wires is the index of all values of a model, at any depth of subgraphs and in its training graphs; Graph is that of the main graph's. It holds for the model as it was when
 // it was made.

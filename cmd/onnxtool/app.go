@@ -72,6 +72,8 @@ func commands() []*cli.Command {
 		addoutputCommand(),
 		dropoutputCommand(),
 		deleteCommand(),
+		rewireCommand(),
+		swapCommand(),
 		extractCommand(),
 		mergeCommand(),
 		partCommand(),
