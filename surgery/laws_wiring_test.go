@@ -99,6 +99,29 @@ func TestLawsOfWiring(t *testing.T) {
 			changes: `\.input$`,
 			large:   swapping("w3", "w7", ReaderChoice{}),
 		},
+		{
+			name: "Insert",
+			edit: inserting(gainBlock, InsertOptions{Inputs: map[string]string{"a": "h"}, Outputs: map[string]string{"b": "h"}}),
+			fails: []edit{
+				inserting(gainBlock, InsertOptions{}), inserting(gainBlock, InsertOptions{Inputs: map[string]string{"a": "nosuch"}}),
+				inserting(gainBlock, InsertOptions{Inputs: map[string]string{"a": "out"}, Outputs: map[string]string{"b": "h"}}),
+			},
+			changes: `\.(input|name)$`,
+			large:   inserting(gainBlock, InsertOptions{Inputs: map[string]string{"a": "v3"}, Outputs: map[string]string{"b": "v3"}}),
+		},
+		{
+			name:    "Insert at the outputs",
+			edit:    inserting(gainBlock, InsertOptions{Inputs: map[string]string{"a": "out"}, Outputs: map[string]string{"b": "out"}, OnlyOutputs: true}),
+			changes: `\.input$|node\[5\]\.output$`,
+			chain:   chainModel,
+			large:   inserting(gainBlock, InsertOptions{Inputs: map[string]string{"a": "v3"}, Outputs: map[string]string{"b": "v3"}}),
+		},
+		{
+			name:    "Insert in the place of an input",
+			edit:    inserting(gainBlock, InsertOptions{Replace: map[string]string{"a": "x"}, Outputs: map[string]string{"b": "x"}}),
+			changes: `\.(input|strings)$|input\[0\]\.name$`,
+			large:   inserting(gainBlock, InsertOptions{Replace: map[string]string{"a": "x"}, Outputs: map[string]string{"b": "x"}}),
+		},
 	} {
 		if l.model == nil {
 			l.model = richModel

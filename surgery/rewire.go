@@ -321,11 +321,18 @@ func settle(m *onnxpb.ModelProto, before *shape.Result, r *Report) error {
 	if err := sortModel(m, r); err != nil {
 		return err
 	}
+	return newFaults(before, shape.Infer(m, shape.Options{}))
+}
+
+// newFaults is the error about contradictions of types and shapes that a model has after an edit and had not before.
+func newFaults(before, after *shape.Result) error {
 	had := map[string]int{}
-	for _, f := range before.Faults {
-		had[f.Node+"\x00"+f.Msg]++
+	if before != nil {
+		for _, f := range before.Faults {
+			had[f.Node+"\x00"+f.Msg]++
+		}
 	}
-	for _, f := range shape.Infer(m, shape.Options{}).Faults {
+	for _, f := range after.Faults {
 		key := f.Node + "\x00" + f.Msg
 		if had[key]--; had[key] < 0 {
 			return &onnxpb.Error{Node: f.Node, Tensor: f.Tensor, Msg: "the shapes do not go together then: " + f.Msg, Hint: "choose other tensors or readers, or change what is declared"}

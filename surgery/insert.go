@@ -1,0 +1,534 @@
+package surgery
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"onnxtool/onnxpb"
+	"onnxtool/opset"
+	"onnxtool/shape"
+)
+
+// InsertOptions say how the block that Insert inserts is wired.
+type InsertOptions struct {
+	// Inputs tells which value of the model each input of the block reads, by the names of the inputs. One that is not listed reads the value of the main graph that has its own name; one that
+	// has a default and is not listed keeps that.
+	Inputs map[string]string
+	// Outputs tells whose readers are to read an output of the block instead, by the names of the outputs. One that is not listed is read by nobody, unless NewOutputs is given.
+	Outputs map[string]string
+	// Readers are those that read the outputs of the block. Readers.Outputs has outputs of the model follow too: they keep their names, and get the block's type.
+	Readers ReaderChoice
+	// OnlyOutputs leaves all readers that are nodes alone: only outputs of the model follow.
+	OnlyOutputs bool
+	// Replace tells whose place as an input of the model an input of the block takes, by the names of the block's inputs: the model takes what the block takes then, under the same name,
+	// and all that read the old input read the output of the block that Outputs has for it.
+	Replace map[string]string
+	// NewInputs makes inputs of the block that are told nothing of inputs of the model, and NewOutputs its outputs likewise.
+	NewInputs, NewOutputs bool
+	// Dir is the directory that the block's external data is relative to, and ModelDir that of the model's.
+	Dir, ModelDir string
+}
+
+// Insert puts a block, the graph of another model, into a model: before, after or between values, at its inputs or at its outputs. Its nodes, initializers, value_info and quantisation
+// annotations join the graph of the values that it reads, a subgraph or the main graph; its functions and operator sets join the model's. Names that the model has already are changed
+// in the block, and told; symbols of dimensions stand for what the values have that the block reads. Inputs of the block may be without a type: they take any.
+//
+// What is read instead of another value has to have its type and shape, as inference tells (see package shape); outputs of the model (Readers.Outputs) may get others. The block's metadata
+// and training information stay behind.
+//
+// Errors of kind Unfit: an input or output that the block has not, a value that the model has not (with the nearest names), an input that is left over, types or shapes that disagree,
+// operator sets of other versions where they matter, operators that are wrong in the model. Errors of kind Refused: a cycle, values that cannot be seen from one graph, an input that has
+// a default in the place of which another is to come.
+func Insert(m, block *onnxpb.ModelProto, o InsertOptions) (*Report, error) {
+	if block.GetGraph() == nil {
+		return nil, &onnxpb.Error{Msg: "the block has no graph", Hint: "there is nothing to insert"}
+	}
+	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
+		if o.OnlyOutputs {
+			o.Readers.Outputs = true
+		}
+		x := &insertion{rewiring: newRewiring(m, "insert", o.Readers), o: o, block: onnxpb.Clone(block), names: NewNames(m),
+			bound: map[string]*wire{}, to: map[string]string{}, replaced: map[*wire]*onnxpb.ValueInfoProto{}}
+		x.shapes = shape.Infer(m, shape.Options{})
+		for _, step := range []func() error{x.bind, x.unite, x.place, x.rename, x.splice, x.finish} {
+			if err := step(); err != nil {
+				return nil, err
+			}
+		}
+		return x.r, nil
+	})
+}
+
+// insertion puts a block into a model.
+type insertion struct {
+	*rewiring
+	o     InsertOptions
+	block *onnxpb.ModelProto
+	names *Names
+	bound map[string]*wire  // the value that each input of the block reads
+	to    map[string]string // the names of the block's values in the model
+	at    *frame            // the graph that the block goes into
+
+	replaced map[*wire]*onnxpb.ValueInfoProto // inputs of the model whose place one of the block takes, with that
+	targets  []target
+	nodes    map[string]bool // the labels of the block's nodes in the model
+}
+
+// target is a value whose readers are to read an output of the block.
+type target struct {
+	output string // of the block, by its name there
+	old    *wire
+	what   *shape.Value // what was known of the old value
+}
+
+// known checks that the options name inputs and outputs that the block has.
+func (x *insertion) known() error {
+	for _, k := range []struct {
+		what  string
+		names []string
+		asked []string
+	}{
+		{"input", inputNames(x.block.Graph), slices.Concat(slices.Collect(maps.Keys(x.o.Inputs)), slices.Collect(maps.Keys(x.o.Replace)))},
+		{"output", outputNames(x.block.Graph), slices.Collect(maps.Keys(x.o.Outputs))},
+	} {
+		slices.Sort(k.asked)
+		for _, name := range k.asked {
+			if !slices.Contains(k.names, name) {
+				return &onnxpb.Error{Msg: fmt.Sprintf("the block has no %s %q", k.what, name), Hint: suggest(k.what, name, k.names)}
+			}
+		}
+	}
+	for name := range x.o.Inputs {
+		if _, twice := x.o.Replace[name]; twice {
+			return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("input %q of the block is given a tensor and the place of an input", name), Hint: "leave one out"}
+		}
+	}
+	return nil
+}
+
+func inputNames(g *onnxpb.GraphProto) []string {
+	names := make([]string, len(g.GetInput()))
+	for i, v := range g.GetInput() {
+		names[i] = v.GetName()
+	}
+	return names
+}
+
+// bind finds out what the inputs of the block read, and whose readers are to read its outputs.
+func (x *insertion) bind() error {
+	if err := x.known(); err != nil {
+		return err
+	}
+	weights := map[string]bool{}
+	for _, t := range x.block.Graph.GetInitializer() {
+		weights[t.GetName()] = true
+	}
+	for _, t := range x.block.Graph.GetSparseInitializer() {
+		weights[sparseName(t)] = true
+	}
+	for _, v := range x.block.Graph.GetInput() {
+		name := v.GetName()
+		from, told := x.o.Inputs[name]
+		place, replaces := x.o.Replace[name]
+		switch {
+		case replaces:
+			old := x.main.values[place]
+			if old == nil || !old.input {
+				return &onnxpb.Error{Msg: fmt.Sprintf("the model has no input %q", place), Hint: suggest("input", place, inputNames(x.m.Graph))}
+			}
+			if old.init || old.output {
+				return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: place, Msg: "it has a default, or is an output too: nothing can take its place as an input", Hint: "insert the block behind it"}
+			}
+			if _, err := findInputType(v); err != nil {
+				return err
+			}
+			x.replaced[old] = v
+		case told:
+			w, err := x.find(from)
+			if err != nil {
+				return err
+			}
+			x.bound[name] = w
+		case x.main.values[name] != nil && !weights[name]:
+			x.bound[name] = x.main.values[name]
+		case weights[name] || x.o.NewInputs:
+		default:
+			return &onnxpb.Error{Msg: fmt.Sprintf("input %q of the block reads nothing: it is told no tensor, and the model has none of its name", name), Hint: "tell which tensor it reads, or make it an input of the model"}
+		}
+	}
+	used := map[*wire]string{}
+	for _, out := range outputNames(x.block.Graph) {
+		name, told := x.o.Outputs[out]
+		if !told {
+			continue
+		}
+		w, err := x.find(name)
+		if err != nil {
+			return err
+		}
+		if _, passes := x.o.Replace[out]; passes {
+			return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: name, Msg: fmt.Sprintf("output %q of the block is the input that is replaced", out), Hint: "put an Identity between in the block"}
+		}
+		if used[w] != "" {
+			return &onnxpb.Error{Kind: onnxpb.Usage, Tensor: name, Msg: fmt.Sprintf("its readers are to read %q and %q of the block", used[w], out), Hint: "name one"}
+		}
+		used[w] = out
+		x.targets = append(x.targets, target{out, w, x.typeOf(w)})
+	}
+	for old := range x.replaced {
+		if used[old] == "" {
+			return &onnxpb.Error{Kind: onnxpb.Usage, Tensor: old.name, Msg: "an input of the block takes its place, and no output is told for its readers", Hint: "tell which output of the block they read"}
+		}
+		if len(x.o.Readers.Nodes)+len(x.o.Readers.Inputs) > 0 || x.o.OnlyOutputs {
+			return &onnxpb.Error{Kind: onnxpb.Usage, Tensor: old.name, Msg: "where an input is replaced all of its readers follow", Hint: "insert the block behind the input for some of them"}
+		}
+	}
+	// A default that something takes the place of is none.
+	stays := func(name string) bool { return x.bound[name] == nil && x.o.Replace[name] == "" }
+	dropped := &Report{}
+	x.block.Graph.Initializer = keep(x.block.Graph.Initializer, dropped, "initializer", (*onnxpb.TensorProto).GetName, stays)
+	x.block.Graph.SparseInitializer = keep(x.block.Graph.SparseInitializer, dropped, "initializer", sparseName, stays)
+	return nil
+}
+
+func findInputType(v *onnxpb.ValueInfoProto) (*onnxpb.TypeProto, error) {
+	if !typeKnown(v.GetType()) {
+		return nil, &onnxpb.Error{Tensor: v.GetName(), Msg: "the block does not declare the element type of this input, which is to be one of the model", Hint: "declare it in the block"}
+	}
+	return v.GetType(), nil
+}
+
+// place finds the graph that the block goes into: the innermost of those of the values that it has to do with.
+func (x *insertion) place() error {
+	x.at = x.main
+	var all []*wire
+	for _, name := range inputNames(x.block.Graph) {
+		if w := x.bound[name]; w != nil {
+			all = append(all, w)
+		}
+	}
+	for _, t := range x.targets {
+		all = append(all, t.old)
+	}
+	depth := func(f *frame) int {
+		n := 0
+		for ; f.parent != nil; f = f.parent {
+			n++
+		}
+		return n
+	}
+	for _, w := range all {
+		if depth(w.in) > depth(x.at) {
+			x.at = w.in
+		}
+	}
+	for _, w := range all {
+		if !x.at.sees(w) {
+			return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: w.name, Msg: fmt.Sprintf("it is a value of %s, which %s cannot see", w.in, x.at), Hint: "wire the block to values of one graph, or of those around it"}
+		}
+	}
+	if x.at.root != "" {
+		return &onnxpb.Error{Kind: onnxpb.Refused, Msg: "a block cannot go into " + x.at.String(), Hint: "wire it to values of the main graph or its subgraphs"}
+	}
+	if x.at != x.main && (x.o.NewInputs || x.o.NewOutputs || len(x.replaced) > 0) {
+		return &onnxpb.Error{Kind: onnxpb.Refused, Msg: "the block goes into " + x.at.String() + ", whose inputs and outputs are not free to choose", Hint: "wire all of its inputs"}
+	}
+	return nil
+}
+
+// rename settles the names: of the values in whose place the block's come, and of all that is the block's.
+func (x *insertion) rename() error {
+	// Chosen while the index still holds for the model as it is.
+	if err := x.chooseReaders(); err != nil {
+		return err
+	}
+	renames := map[*onnxpb.GraphProto]map[string]string{}
+	inner := map[*wire]string{}
+	for _, t := range x.targets {
+		given := t.old.output && x.o.Readers.Outputs
+		if !given && x.replaced[t.old] == nil {
+			continue
+		}
+		if t.old.input && given {
+			return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: t.old.name, Msg: "it is an input and an output: one name is one value", Hint: "insert the block behind it for its readers only"}
+		}
+		inner[t.old] = x.names.Value(t.old.name)
+		put(renames, t.old.in.graph, t.old.name, inner[t.old])
+		x.r.Add("renamed", "tensor", t.old.in.path(t.old.name), t.old.name, inner[t.old])
+	}
+	mapScoped(x.m, renames)
+	for _, t := range x.targets {
+		old := inner[t.old]
+		switch {
+		case old == "":
+			continue
+		case x.replaced[t.old] != nil:
+			// What the block makes is the value that was the input.
+			x.to[t.output] = old
+			x.replaceInput(t.old, old)
+		default:
+			for _, v := range t.old.in.graph.GetOutput() {
+				if v.GetName() == old {
+					v.Name = proto.String(t.old.name)
+				}
+			}
+			if _, passes := x.bound[t.output]; passes {
+				return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: t.old.name, Msg: fmt.Sprintf("output %q of the block is one of its inputs, which cannot be an output of the model too", t.output), Hint: "put an Identity between in the block"}
+			}
+			x.to[t.output] = t.old.name
+		}
+		t.old.name = old
+	}
+	for name, w := range x.bound {
+		x.to[name] = w.name
+	}
+	value := func(name string) string {
+		to, ok := x.to[name]
+		if !ok {
+			to = x.names.Value(name)
+			x.to[name] = to
+			if to != name {
+				x.r.Add("renamed", "tensor of the block", name, name, to)
+			}
+		}
+		return to
+	}
+	nodes := map[string]string{}
+	MapNames(x.block, NameMap{Value: value, Node: func(name string) string {
+		to, ok := nodes[name]
+		if !ok {
+			to = x.names.Node(name)
+			nodes[name] = to
+			if to != name {
+				x.r.Add("renamed", "node of the block", name, name, to)
+			}
+		}
+		return to
+	}})
+	return nil
+}
+
+// chooseReaders finds who is to read the outputs of the block.
+func (x *insertion) chooseReaders() error {
+	var from, to []*wire
+	for _, t := range x.targets {
+		switch {
+		case x.replaced[t.old] != nil: // all, by the name
+		case x.o.OnlyOutputs:
+			if !t.old.output {
+				return noOutput(NewGraph(x.m), t.old.name, true)
+			}
+		default:
+			// The block's output has no name yet: it is one of the graph that the block goes into.
+			out := &wire{name: t.output, in: x.at}
+			from, to = append(from, t.old), append(to, out)
+		}
+	}
+	if len(from) == 0 {
+		return nil
+	}
+	shadowed := map[string]*wire{}
+	for _, out := range to {
+		shadowed[out.name] = x.at.values[out.name]
+		x.at.values[out.name] = out
+	}
+	err := x.choose(from, to)
+	for name, w := range shadowed {
+		if x.at.values[name] = w; w == nil {
+			delete(x.at.values, name)
+		}
+	}
+	x.outs = nil // outputs get their names directly
+	return err
+}
+
+// replaceInput declares an input of the block in the place of one of the model.
+func (x *insertion) replaceInput(old *wire, inner string) {
+	g, v := x.m.Graph, x.replaced[old]
+	for i, in := range g.GetInput() {
+		if in.GetName() != inner {
+			continue
+		}
+		now := proto.Clone(v).(*onnxpb.ValueInfoProto)
+		now.Name = proto.String(old.name)
+		g.Input[i] = now
+		g.ValueInfo = append(g.ValueInfo, in) // what it told is true of the inner value
+		x.to[v.GetName()] = old.name
+		if before, after := typeText(in), typeText(now); before != after {
+			x.r.Add("changed", "input", old.name, before, after)
+		}
+	}
+}
+
+// splice puts the block into the graph, behind what it reads.
+func (x *insertion) splice() error {
+	g, b := x.at.graph, x.block.Graph
+	made := map[string]bool{}
+	for _, v := range b.GetInput() {
+		made[v.GetName()] = true
+	}
+	position := 0
+	for i, n := range g.GetNode() {
+		if slices.ContainsFunc(n.GetOutput(), func(o string) bool { return o != "" && made[o] }) {
+			position = i + 1
+		}
+	}
+	x.nodes = make(map[string]bool, len(b.GetNode()))
+	for _, n := range b.GetNode() {
+		x.nodes[n.Label()] = true
+		x.r.Add("added", "node", n.Label(), "", n.GetOpType())
+	}
+	g.Node = slices.Insert(g.Node, position, b.Node...)
+	for _, t := range b.GetInitializer() {
+		x.r.Add("added", "initializer", t.GetName(), "", onnxpb.TypeName(onnxpb.TensorProto_DataType(t.GetDataType())))
+		if x.m.GetIrVersion() < 4 && x.at == x.main {
+			// There an initializer has to be a graph input too.
+			g.Input = append(g.Input, onnxpb.TensorValue(t.GetName(), onnxpb.TensorProto_DataType(t.GetDataType()), onnxpb.Numbers(t.GetDims()...)))
+		}
+	}
+	for _, t := range b.GetSparseInitializer() {
+		x.r.Add("added", "initializer", sparseName(t), "", "sparse")
+	}
+	g.Initializer = append(g.Initializer, b.Initializer...)
+	g.SparseInitializer = append(g.SparseInitializer, b.SparseInitializer...)
+	g.ValueInfo = append(g.ValueInfo, without(b.GetValueInfo(), func(v *onnxpb.ValueInfoProto) bool { return made[v.GetName()] })...)
+	for _, a := range b.GetQuantizationAnnotation() {
+		if !made[a.GetTensorName()] { // of what the block reads the model tells
+			g.QuantizationAnnotation = append(g.QuantizationAnnotation, a)
+		}
+	}
+	x.declare()
+	for i, v := range x.moves {
+		x.moves[i].to = &wire{name: x.to[v.to.name], in: x.at}
+	}
+	x.moveReaders()
+	return nil
+}
+
+// declare makes inputs and outputs of the model of those of the block that are to be some.
+func (x *insertion) declare() {
+	g, b := x.m.Graph, x.block.Graph
+	back := map[string]string{} // the names in the block as it was given
+	for name, to := range x.to {
+		back[to] = name
+	}
+	weights := map[string]bool{}
+	for name := range definitions(&onnxpb.GraphProto{Initializer: b.Initializer, SparseInitializer: b.SparseInitializer}) {
+		weights[name] = true
+	}
+	for _, v := range b.GetInput() {
+		name := back[v.GetName()]
+		_, replaces := x.o.Replace[name]
+		if x.bound[name] == nil && !replaces && !weights[v.GetName()] {
+			g.Input = append(g.Input, v)
+			x.r.Add("added", "input", v.GetName(), "", typeText(v))
+		}
+	}
+	targets := map[string]bool{}
+	for _, t := range x.targets {
+		to := x.to[t.output]
+		targets[to] = true
+		for _, v := range x.at.graph.GetOutput() {
+			if v.GetName() == to && x.o.Readers.Outputs {
+				for _, declared := range b.GetOutput() {
+					if declared.GetName() == to && onnxpb.FormatTypeProto(v.Type) != onnxpb.FormatTypeProto(declared.Type) {
+						x.r.Add("changed", "output", to, typeText(v), typeText(declared))
+						v.Type = declared.Type // settled in finish where the block does not tell it
+					}
+				}
+			}
+		}
+	}
+	for _, v := range b.GetOutput() {
+		switch {
+		case targets[v.GetName()] && x.o.Readers.Outputs && slices.Contains(outputNames(g), v.GetName()):
+		case x.o.NewOutputs && !targets[v.GetName()] && x.bound[back[v.GetName()]] == nil:
+			g.Output = append(g.Output, v)
+			x.r.Add("added", "output", v.GetName(), "", typeText(v))
+		case v.GetType() != nil && x.bound[back[v.GetName()]] == nil && !slices.ContainsFunc(x.at.graph.GetValueInfo(), func(i *onnxpb.ValueInfoProto) bool { return i.GetName() == v.GetName() }):
+			x.at.graph.ValueInfo = append(x.at.graph.ValueInfo, v) // what the output told is true of the inner value
+		}
+	}
+}
+
+// finish puts the nodes in order, and holds what came together to each other.
+func (x *insertion) finish() error {
+	if err := sortModel(x.m, x.r); err != nil {
+		return err
+	}
+	var faults []string
+	for _, f := range opset.Check(x.m, opset.CheckOptions{}) {
+		if x.nodes[f.Node] && f.Node != "" {
+			faults = append(faults, f.String())
+		}
+	}
+	if len(faults) > 0 {
+		return &onnxpb.Error{Msg: "the block does not fit: " + strings.Join(faults, "; "), Hint: "mend the block, or wire it otherwise"}
+	}
+	found := shape.Infer(x.m, shape.Options{})
+	for _, t := range x.targets {
+		now := found.Of(x.at.graph, x.to[t.output])
+		if now == nil {
+			now = &shape.Value{}
+		}
+		if len(x.movesOf(t)) == 0 && x.replaced[t.old] == nil {
+			continue // only an output reads it
+		}
+		was := t.what
+		if v := found.Of(t.old.in.graph, t.old.name); v != nil && x.replaced[t.old] == nil {
+			was = v // told in the same terms
+		}
+		if err := x.mayFollow(t, was, now); err != nil {
+			return err
+		}
+	}
+	for _, v := range x.m.Graph.GetOutput() {
+		if t := v.GetType().GetTensorType(); !typeKnown(v.GetType()) || x.outputOfBlock(v.GetName()) && t != nil && t.Shape == nil {
+			if t := found.Value(v.GetName()).Proto(); t != nil {
+				v.Type = t
+			}
+		}
+		if !typeKnown(v.GetType()) {
+			return &onnxpb.Error{Tensor: v.GetName(), Msg: "the element type of this output does not follow", Hint: "declare it as an output of the block"}
+		}
+	}
+	return newFaults(x.shapes, found)
+}
+
+func (x *insertion) outputOfBlock(name string) bool {
+	for _, t := range x.targets {
+		if x.to[t.output] == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (x *insertion) movesOf(t target) []move {
+	var list []move
+	for _, v := range x.moves {
+		if v.from == t.old {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// mayFollow refuses that readers get what they were not made for.
+func (x *insertion) mayFollow(t target, was, now *shape.Value) error {
+	switch agree(was, now) {
+	case typesDiffer:
+		return &onnxpb.Error{Tensor: t.old.name, Msg: fmt.Sprintf("it is %s, and output %q of the block is %s: its readers are made for the former", was, t.output, now), Hint: "choose another place, or have the block give back what it takes"}
+	case typesUntold:
+		if !x.o.Readers.AllowUnknown {
+			return &onnxpb.Error{Tensor: t.old.name, Msg: fmt.Sprintf("it is %s, and output %q of the block is %s: whether they have one type and shape is not known", was, t.output, now), Hint: "declare them (see onnxtool infer), or allow what is not known"}
+		}
+		x.r.Note("%s is %s, and output %s of the block %s: it is not known whether they have one type and shape", strconv.Quote(t.old.name), was, strconv.Quote(t.output), now)
+	}
+	return nil
+}
