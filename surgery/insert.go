@@ -532,3 +532,22 @@ func (x *insertion) mayFollow(t target, was, now *shape.Value) error {
 	}
 	return nil
 }
+
+// NodeInput returns the value that a node reads as one of its inputs, by a name that Insert and Rewire take; the node may be told by its path, as in NodeChoice.
+func NodeInput(m *onnxpb.ModelProto, node string, index int) (string, error) {
+	w := newWires(m)
+	list, err := NodeChoice{Names: []string{node}}.find(w)
+	if err != nil {
+		return "", err
+	}
+	if len(list) > 1 {
+		return "", manyNodes("node", node, list)
+	}
+	n := list[0]
+	if in := n.node.GetInput(); index >= 0 && index < len(in) && in[index] != "" {
+		if v := n.in.lookup(in[index]); v != nil {
+			return v.in.path(v.name), nil
+		}
+	}
+	return "", &onnxpb.Error{Node: node, Msg: fmt.Sprintf("it has no input %d", index), Hint: fmt.Sprintf("inputs are counted from 0, and it has %d", len(n.node.GetInput()))}
+}

@@ -74,6 +74,7 @@ func commands() []*cli.Command {
 		deleteCommand(),
 		rewireCommand(),
 		swapCommand(),
+		insertCommand(),
 		extractCommand(),
 		mergeCommand(),
 		partCommand(),

@@ -66,7 +66,7 @@ func runOp(c *cli.Context) error {
 		}
 		o.Outputs = append(o.Outputs, v)
 	}
-	if o.Attributes, err = opAttributes(c, name); err != nil {
+	if o.Attributes, err = parseAttributes(c.StringSlice("attr"), c.String("domain"), name, opVersion(c)); err != nil {
 		return err
 	}
 	m, err := fuse.Op(name, o, fuse.PartOptions{Opset: c.Int64("opset")})
@@ -76,28 +76,45 @@ func runOp(c *cli.Context) error {
 	return saveNew(c, m, out)
 }
 
-// opAttributes reads the attributes by the types that the operator gives them. One that the operator does not have is left to fuse.Op to refuse.
-func opAttributes(c *cli.Context, name string) ([]*onnxpb.AttributeProto, error) {
-	version := c.Int64("opset")
-	if c.String("domain") != "" {
-		if version = c.Int64("domain-version"); version == 0 {
-			version = opset.Newest(c.String("domain"))
-		}
+// opVersion is the version of the operator set that the operator of the flags belongs to.
+func opVersion(c *cli.Context) int64 {
+	if onnxpb.NormalDomain(c.String("domain")) == "" {
+		return c.Int64("opset")
 	}
-	sig, ok := opset.Lookup(c.String("domain"), name, version)
+	if v := c.Int64("domain-version"); v != 0 {
+		return v
+	}
+	return opset.Newest(c.String("domain"))
+}
+
+// attributeTypes are the types of attributes that NAME:TYPE=VALUE may name, as the operators' signatures call them.
+var attributeTypes = map[string]string{"int": "int", "float": "float", "string": "string", "ints": "list of ints", "floats": "list of floats", "strings": "list of strings", "tensor": "tensor"}
+
+// parseAttributes reads attributes, NAME=VALUE by the types that the operator gives them, NAME:TYPE=VALUE by that type. One that the operator does not have is left to others to refuse.
+func parseAttributes(given []string, domain, name string, version int64) ([]*onnxpb.AttributeProto, error) {
+	sig, ok := opset.Lookup(domain, name, version)
 	var list []*onnxpb.AttributeProto
-	for _, s := range c.StringSlice("attr") {
+	for _, s := range given {
 		key, value, isPair := strings.Cut(s, "=")
 		if !isPair || key == "" {
 			return nil, usagef("--attr %s: write NAME=VALUE", s)
 		}
+		known := opset.Attribute{}
+		if base, typ, typed := strings.Cut(key, ":"); typed {
+			known = opset.Attribute{Name: base, Type: attributeTypes[typ]}
+			if known.Type == "" || base == "" {
+				return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("--attr %s: %q is no type of attributes", s, typ), Hint: "write NAME:TYPE=VALUE with int, float, string, ints, floats, strings or tensor"}
+			}
+		} else if ok {
+			known, _ = sig.Attribute(key)
+		} else {
+			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("--attr %s: the operator %s is not known, and so is the type of its attributes not", s, name), Hint: "write NAME:TYPE=VALUE with int, float, string, ints, floats, strings or tensor"}
+		}
 		a := &onnxpb.AttributeProto{Name: &key, Type: onnxpb.AttributeProto_UNDEFINED.Enum()}
-		if ok {
-			if known, is := sig.Attribute(key); is {
-				var err error
-				if a, err = parseAttribute(known, value); err != nil {
-					return nil, fmt.Errorf("--attr %s: %w", s, err)
-				}
+		if known.Name != "" {
+			var err error
+			if a, err = parseAttribute(known, value); err != nil {
+				return nil, fmt.Errorf("--attr %s: %w", s, err)
 			}
 		}
 		list = append(list, a)
