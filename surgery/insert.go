@@ -97,8 +97,9 @@ func (x *insertion) known() error {
 		{"output", outputNames(x.block.Graph), slices.Collect(maps.Keys(x.o.Outputs))},
 	} {
 		slices.Sort(k.asked)
+		has := nameSet(k.names)
 		for _, name := range k.asked {
-			if !slices.Contains(k.names, name) {
+			if !has[name] {
 				return &onnxpb.Error{Msg: fmt.Sprintf("the block has no %s %q", k.what, name), Hint: suggest(k.what, name, k.names)}
 			}
 		}
@@ -109,6 +110,15 @@ func (x *insertion) known() error {
 		}
 	}
 	return nil
+}
+
+// nameSet makes a set of a list of names.
+func nameSet(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
 }
 
 func inputNames(g *onnxpb.GraphProto) []string {
@@ -261,7 +271,23 @@ func (x *insertion) rename() error {
 		put(renames, t.old.in.graph, t.old.name, inner[t.old])
 		x.r.Add("renamed", "tensor", t.old.in.path(t.old.name), t.old.name, inner[t.old])
 	}
+	for i, v := range x.m.Graph.GetInput() {
+		if old := x.main.values[v.GetName()]; x.replaced[old] != nil {
+			x.m.Graph.Input[i] = x.replaceInput(v, old)
+		}
+	}
+	declared := x.m.Graph.Input
+	x.m.Graph.Input = nil // the inputs of the block keep the names
 	mapScoped(x.m, renames)
+	x.m.Graph.Input = declared
+	outputs := map[string]string{} // that get the names back
+	defer func() {
+		for _, v := range x.at.graph.GetOutput() {
+			if name := outputs[v.GetName()]; name != "" {
+				v.Name = &name
+			}
+		}
+	}()
 	for _, t := range x.targets {
 		old := inner[t.old]
 		switch {
@@ -270,13 +296,8 @@ func (x *insertion) rename() error {
 		case x.replaced[t.old] != nil:
 			// What the block makes is the value that was the input.
 			x.to[t.output] = old
-			x.replaceInput(t.old, old)
 		default:
-			for _, v := range t.old.in.graph.GetOutput() {
-				if v.GetName() == old {
-					v.Name = proto.String(t.old.name)
-				}
-			}
+			outputs[old] = t.old.name
 			if _, passes := x.bound[t.output]; passes {
 				return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: t.old.name, Msg: fmt.Sprintf("output %q of the block is one of its inputs, which cannot be an output of the model too", t.output), Hint: "put an Identity between in the block"}
 			}
@@ -348,21 +369,16 @@ func (x *insertion) chooseReaders() error {
 }
 
 // replaceInput declares an input of the block in the place of one of the model.
-func (x *insertion) replaceInput(old *wire, inner string) {
-	g, v := x.m.Graph, x.replaced[old]
-	for i, in := range g.GetInput() {
-		if in.GetName() != inner {
-			continue
-		}
-		now := proto.Clone(v).(*onnxpb.ValueInfoProto)
-		now.Name = proto.String(old.name)
-		g.Input[i] = now
-		g.ValueInfo = append(g.ValueInfo, in) // what it told is true of the inner value
-		x.to[v.GetName()] = old.name
-		if before, after := typeText(in), typeText(now); before != after {
-			x.r.Add("changed", "input", old.name, before, after)
-		}
+func (x *insertion) replaceInput(in *onnxpb.ValueInfoProto, old *wire) *onnxpb.ValueInfoProto {
+	v := x.replaced[old]
+	now := proto.Clone(v).(*onnxpb.ValueInfoProto)
+	now.Name = proto.String(old.name)
+	x.to[v.GetName()] = old.name
+	if before, after := typeText(in), typeText(now); before != after {
+		x.r.Add("changed", "input", old.name, before, after)
 	}
+	x.m.Graph.ValueInfo = append(x.m.Graph.ValueInfo, in) // what it told is true of the inner value
+	return now
 }
 
 // splice puts the block into the graph, behind what it reads.
@@ -429,28 +445,35 @@ func (x *insertion) declare() {
 			x.r.Add("added", "input", v.GetName(), "", typeText(v))
 		}
 	}
+	own := map[string]*onnxpb.ValueInfoProto{} // what the block tells of its outputs
+	for _, v := range b.GetOutput() {
+		own[v.GetName()] = v
+	}
 	targets := map[string]bool{}
 	for _, t := range x.targets {
-		to := x.to[t.output]
-		targets[to] = true
-		for _, v := range x.at.graph.GetOutput() {
-			if v.GetName() == to && x.o.Readers.Outputs {
-				for _, declared := range b.GetOutput() {
-					if declared.GetName() == to && onnxpb.FormatTypeProto(v.Type) != onnxpb.FormatTypeProto(declared.Type) {
-						x.r.Add("changed", "output", to, typeText(v), typeText(declared))
-						v.Type = declared.Type // settled in finish where the block does not tell it
-					}
-				}
-			}
+		targets[x.to[t.output]] = true
+	}
+	outputs := map[string]bool{}
+	for _, v := range x.at.graph.GetOutput() {
+		name := v.GetName()
+		outputs[name] = true
+		if now := own[name]; targets[name] && now != nil && onnxpb.FormatTypeProto(v.Type) != onnxpb.FormatTypeProto(now.Type) {
+			x.r.Add("changed", "output", name, typeText(v), typeText(now))
+			v.Type = now.Type // settled in finish where the block does not tell it
 		}
 	}
+	infos := map[string]bool{}
+	for _, v := range x.at.graph.GetValueInfo() {
+		infos[v.GetName()] = true
+	}
 	for _, v := range b.GetOutput() {
+		name := v.GetName()
 		switch {
-		case targets[v.GetName()] && x.o.Readers.Outputs && slices.Contains(outputNames(g), v.GetName()):
-		case x.o.NewOutputs && !targets[v.GetName()] && x.bound[back[v.GetName()]] == nil:
+		case outputs[name] || x.bound[back[name]] != nil:
+		case x.o.NewOutputs && !targets[name]:
 			g.Output = append(g.Output, v)
-			x.r.Add("added", "output", v.GetName(), "", typeText(v))
-		case v.GetType() != nil && x.bound[back[v.GetName()]] == nil && !slices.ContainsFunc(x.at.graph.GetValueInfo(), func(i *onnxpb.ValueInfoProto) bool { return i.GetName() == v.GetName() }):
+			x.r.Add("added", "output", name, "", typeText(v))
+		case v.GetType() != nil && !infos[name]:
 			x.at.graph.ValueInfo = append(x.at.graph.ValueInfo, v) // what the output told is true of the inner value
 		}
 	}
@@ -471,12 +494,17 @@ func (x *insertion) finish() error {
 		return &onnxpb.Error{Msg: "the block does not fit: " + strings.Join(faults, "; "), Hint: "mend the block, or wire it otherwise"}
 	}
 	found := shape.Infer(x.m, shape.Options{})
+	made, moved := map[string]bool{}, map[*wire]bool{}
+	for _, v := range x.moves {
+		moved[v.from] = true
+	}
 	for _, t := range x.targets {
+		made[x.to[t.output]] = true
 		now := found.Of(x.at.graph, x.to[t.output])
 		if now == nil {
 			now = &shape.Value{}
 		}
-		if len(x.movesOf(t)) == 0 && x.replaced[t.old] == nil {
+		if !moved[t.old] && x.replaced[t.old] == nil {
 			continue // only an output reads it
 		}
 		was := t.what
@@ -488,7 +516,7 @@ func (x *insertion) finish() error {
 		}
 	}
 	for _, v := range x.m.Graph.GetOutput() {
-		if t := v.GetType().GetTensorType(); !typeKnown(v.GetType()) || x.outputOfBlock(v.GetName()) && t != nil && t.Shape == nil {
+		if t := v.GetType().GetTensorType(); !typeKnown(v.GetType()) || made[v.GetName()] && t != nil && t.Shape == nil {
 			if t := found.Value(v.GetName()).Proto(); t != nil {
 				v.Type = t
 			}
@@ -498,25 +526,6 @@ func (x *insertion) finish() error {
 		}
 	}
 	return newFaults(x.shapes, found)
-}
-
-func (x *insertion) outputOfBlock(name string) bool {
-	for _, t := range x.targets {
-		if x.to[t.output] == name {
-			return true
-		}
-	}
-	return false
-}
-
-func (x *insertion) movesOf(t target) []move {
-	var list []move
-	for _, v := range x.moves {
-		if v.from == t.old {
-			list = append(list, v)
-		}
-	}
-	return list
 }
 
 // mayFollow refuses that readers get what they were not made for.

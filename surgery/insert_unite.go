@@ -226,14 +226,20 @@ func (x *insertion) uniteDims() error {
 		}
 	}
 	// Where the block takes the place of an input, what the model was made for binds the symbols of its output.
+	outputs := map[string]target{}
+	for _, t := range x.targets {
+		if x.replaced[t.old] != nil {
+			outputs[t.output] = t
+		}
+	}
 	for _, v := range x.block.Graph.GetOutput() {
-		t := slices.IndexFunc(x.targets, func(t target) bool { return t.output == v.GetName() && x.replaced[t.old] != nil })
+		t, ok := outputs[v.GetName()]
 		dims, ranked := v.Shape()
-		if t < 0 || !ranked || len(dims) != len(x.targets[t].what.Dims) {
+		if !ok || !ranked || len(dims) != len(t.what.Dims) {
 			continue // of what disagrees finish tells
 		}
 		for i, d := range dims {
-			if have := x.targets[t].what.Dims[i]; d.Param != "" && shape.Named(have) {
+			if have := t.what.Dims[i]; d.Param != "" && shape.Named(have) {
 				if _, ok := subst[d.Param]; !ok {
 					subst[d.Param] = dimOf(have)
 				}

@@ -122,6 +122,14 @@ func TestLawsOfWiring(t *testing.T) {
 			changes: `\.(input|strings)$|input\[0\]\.name$`,
 			large:   inserting(gainBlock, InsertOptions{Replace: map[string]string{"a": "x"}, Outputs: map[string]string{"b": "x"}}),
 		},
+		{
+			name:    "ExpandDim",
+			edit:    expanding(ExpandOptions{Outputs: []string{"out"}, Inputs: []string{"x"}}),
+			fails:   []edit{expanding(ExpandOptions{}), expanding(ExpandOptions{Outputs: []string{"out"}, Inputs: []string{"bias"}}), expanding(ExpandOptions{Outputs: []string{"out", "nosuch"}}), expanding(ExpandOptions{Outputs: []string{"out"}, Axis: 4})},
+			changes: `\.(input|strings)$|node\[5\]\.output$|input\[0\]\.name$`,
+			chain:   manyOutputs,
+			large:   expanding(ExpandOptions{}),
+		},
 	} {
 		if l.model == nil {
 			l.model = richModel

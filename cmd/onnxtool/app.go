@@ -75,6 +75,7 @@ func commands() []*cli.Command {
 		rewireCommand(),
 		swapCommand(),
 		insertCommand(),
+		expandDimCommand(),
 		extractCommand(),
 		mergeCommand(),
 		partCommand(),
