@@ -64,7 +64,7 @@ func ExpandDim(m *onnxpb.ModelProto, o ExpandOptions) (*Report, error) {
 // expansion makes the block that changes outputs, or inputs, and its wiring.
 func (d *declarer) expansion(names []string, operator string, axis int) (*onnxpb.ModelProto, InsertOptions, error) {
 	b := &onnxpb.ModelProto{IrVersion: d.m.IrVersion, OpsetImport: d.m.OpsetImport, Graph: &onnxpb.GraphProto{}}
-	o := InsertOptions{Outputs: map[string]string{}, Inputs: map[string]string{}, Replace: map[string]string{}, OnlyOutputs: operator == "Unsqueeze"}
+	o := InsertOptions{Outputs: map[string]string{}, Inputs: map[string]string{}, Replace: map[string]string{}, OnlyOutputs: operator == "Unsqueeze", own: true}
 	axes := map[int]string{} // the constants
 	for i, name := range names {
 		v := d.index.Output(name)

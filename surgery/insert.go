@@ -32,6 +32,8 @@ type InsertOptions struct {
 	NewInputs, NewOutputs bool
 	// Dir is the directory that the block's external data is relative to, and ModelDir that of the model's.
 	Dir, ModelDir string
+
+	own bool // the block was made for the model: its symbols are the model's
 }
 
 // Insert puts a block, the graph of another model, into a model: before, after or between values, at its inputs or at its outputs. Its nodes, initializers, value_info and quantisation

@@ -21,7 +21,7 @@ func (x *insertion) unite() error {
 		}
 	}
 	if v := x.block.GetIrVersion(); v > x.m.GetIrVersion() && x.m.GetIrVersion() >= 4 {
-		x.r.Add("changed", "ir_version", "", fmt.Sprint(x.m.GetIrVersion()), fmt.Sprint(v))
+		x.r.Add("changed", "model", "ir_version", fmt.Sprint(x.m.GetIrVersion()), fmt.Sprint(v))
 		x.m.IrVersion = proto.Int64(v)
 	}
 	have := map[string]bool{}
@@ -183,6 +183,9 @@ func (x *insertion) uniteFunctions() error {
 
 // uniteDims gives the block's symbols what the values have that it reads, and others names that the model has not.
 func (x *insertion) uniteDims() error {
+	if x.o.own {
+		return nil
+	}
 	subst := map[string]onnxpb.Dim{}
 	for _, v := range x.block.Graph.GetInput() {
 		w := x.bound[v.GetName()]

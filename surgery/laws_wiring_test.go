@@ -1,6 +1,7 @@
 package surgery
 
 import (
+	"fmt"
 	"testing"
 
 	"onnxtool/onnxpb"
@@ -19,6 +20,9 @@ func TestLawsOfWiring(t *testing.T) {
 	}
 	swapping := func(a, b string, c ReaderChoice) edit {
 		return func(m *onnxpb.ModelProto) (*Report, error) { return Swap(m, a, b, c) }
+	}
+	setOutput := func(name string, s OutputSpec) edit {
+		return func(m *onnxpb.ModelProto) (*Report, error) { return SetOutput(m, name, s) }
 	}
 	for _, l := range []law{
 		{
@@ -130,6 +134,42 @@ func TestLawsOfWiring(t *testing.T) {
 			chain:   manyOutputs,
 			large:   expanding(ExpandOptions{}),
 		},
+		{
+			name: "SetOutput",
+			edit: setOutput("out", OutputSpec{Type: onnxpb.TensorProto_FLOAT16, Name: "result"}),
+			same: setOutput("out", OutputSpec{Type: tFloat, Shape: nx3()}),
+			fails: []edit{
+				setOutput("nosuch", OutputSpec{Name: "z"}), setOutput("seq", OutputSpec{Type: tInt64}), setOutput("out", OutputSpec{Type: tInt64, Name: "h"}), setOutput("out", OutputSpec{Layout: NHWC}),
+				setOutput("out", OutputSpec{Type: tInt64, Shape: []onnxpb.Dim{onnxpb.Symbol("M"), onnxpb.Number(3)}}), setOutput("out", OutputSpec{Shape: onnxpb.Numbers(1)}),
+			},
+			changes: `\.input$|node\[5\]\.output$|output\[0\]\.(name|type.tensor_type.elem_type)$`,
+			large:   setOutput("v2000", OutputSpec{Type: onnxpb.TensorProto_DOUBLE}),
+			chain: func(n int) *onnxpb.ModelProto {
+				m := chainModel(n)
+				if _, err := Rename(m, []RenameRule{{KindOutput, "v*", "v2000"}}); err != nil && n != 2000 {
+					panic(err)
+				}
+				return m
+			},
+		},
+		{
+			name:    "OrderInputs",
+			edit:    func(m *onnxpb.ModelProto) (*Report, error) { return OrderInputs(m, []string{"bias", "x"}) },
+			same:    func(m *onnxpb.ModelProto) (*Report, error) { return OrderInputs(m, []string{"x", "cond"}) },
+			fails:   []edit{func(m *onnxpb.ModelProto) (*Report, error) { return OrderInputs(m, []string{"bias", "h"}) }},
+			changes: `^$`,
+			chain:   manyInputs,
+			large:   func(m *onnxpb.ModelProto) (*Report, error) { return OrderInputs(m, []string{"i2"}) },
+		},
+		{
+			name:    "OrderOutputs",
+			edit:    func(m *onnxpb.ModelProto) (*Report, error) { return OrderOutputs(m, []string{"opt"}) },
+			same:    func(m *onnxpb.ModelProto) (*Report, error) { return OrderOutputs(m, []string{"out", "seq", "opt"}) },
+			fails:   []edit{func(m *onnxpb.ModelProto) (*Report, error) { return OrderOutputs(m, []string{"opt", "opt"}) }, func(m *onnxpb.ModelProto) (*Report, error) { return OrderOutputs(m, nil) }},
+			changes: `^$`,
+			chain:   manyOutputs,
+			large:   func(m *onnxpb.ModelProto) (*Report, error) { return OrderOutputs(m, []string{"v3"}) },
+		},
 	} {
 		if l.model == nil {
 			l.model = richModel
@@ -143,6 +183,15 @@ func manyOutputs(n int) *onnxpb.ModelProto {
 	m := chainModel(n)
 	if _, err := AddOutputs(m, OutputChoice{All: true}); err != nil {
 		panic(err)
+	}
+	return m
+}
+
+// manyInputs is chainModel with n inputs more.
+func manyInputs(n int) *onnxpb.ModelProto {
+	m := chainModel(n)
+	for i := range n {
+		m.Graph.Input = append(m.Graph.Input, onnxpb.TensorValue(fmt.Sprintf("i%d", i), tFloat, nx3()))
 	}
 	return m
 }

@@ -67,6 +67,7 @@ func commands() []*cli.Command {
 		renameCommand(),
 		inferCommand(),
 		setinputCommand(),
+		setoutputCommand(),
 		setbatchCommand(),
 		setdimCommand(),
 		addoutputCommand(),
