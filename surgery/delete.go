@@ -158,8 +158,11 @@ func (c NodeChoice) find(w *wires) ([]placed, error) {
 			}
 			found := len(hits) > 0
 			for _, n := range all {
+				if p.exact {
+					break
+				}
 				for _, name := range k.names(n.node) {
-					if !p.exact && name != "" && p.matches(name) {
+					if name != "" && p.matches(name) {
 						meant[n.node], found = true, true
 					}
 				}

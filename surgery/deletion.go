@@ -19,6 +19,7 @@ type deletion struct {
 	gone  map[*onnxpb.NodeProto]bool // all of them
 
 	source  map[*wire]*wire                           // what is read in the place of the output of a node that goes
+	ends    map[*wire]*wire                           // see final
 	inputs  map[*wire]*onnxpb.ValueInfoProto          // outputs that become inputs of the model
 	kept    map[*onnxpb.NodeProto][]*onnxpb.NodeProto // the nodes that stand in the place of one that goes
 	same    map[*onnxpb.NodeProto]bool                // Identities that were to go, and are needed
@@ -32,7 +33,7 @@ type deletion struct {
 func newDeletion(w *wires, list []placed, o DeleteOptions, r *Report) *deletion {
 	type nameSet = map[*onnxpb.GraphProto]map[string]bool
 	d := &deletion{wires: w, r: r, o: o, names: NewNames(w.m), gone: make(map[*onnxpb.NodeProto]bool, len(list)),
-		source: map[*wire]*wire{}, inputs: map[*wire]*onnxpb.ValueInfoProto{}, kept: map[*onnxpb.NodeProto][]*onnxpb.NodeProto{}, same: map[*onnxpb.NodeProto]bool{},
+		source: map[*wire]*wire{}, ends: map[*wire]*wire{}, inputs: map[*wire]*onnxpb.ValueInfoProto{}, kept: map[*onnxpb.NodeProto][]*onnxpb.NodeProto{}, same: map[*onnxpb.NodeProto]bool{},
 		named: map[*wire]string{}, renames: map[*onnxpb.GraphProto]map[string]string{}, noInfo: nameSet{}, noAnnotation: nameSet{}}
 	for _, n := range list {
 		d.gone[n.node] = true
@@ -198,10 +199,19 @@ func (d *deletion) through(n placed, out *wire) (*wire, error) {
 
 // final returns the value that is read in the end where one was, past all nodes that go.
 func (d *deletion) final(v *wire) *wire {
-	for d.source[v] != nil {
+	end := v
+	for d.source[end] != nil {
+		if known := d.ends[end]; known != nil {
+			end = known // a row of many nodes is gone along once
+			continue
+		}
+		end = d.source[end]
+	}
+	for d.source[v] != nil && d.ends[v] == nil {
+		d.ends[v] = end
 		v = d.source[v]
 	}
-	return v
+	return end
 }
 
 // apply takes the nodes out and rewires their readers.

@@ -74,6 +74,25 @@ func TestLawsOfWiring(t *testing.T) {
 			large:   deleting(NodeChoice{Ops: []string{"Add"}}, DeleteOptions{}),
 		},
 		{
+			name:    "Delete a row",
+			model:   inferredModel,
+			edit:    deleting(NodeChoice{Names: []string{"add_sparse", "call"}}, DeleteOptions{}),
+			loses:   `graph\.node\[[12]\]|sparse_initializer|value_info\[[12]\]`,
+			changes: `\.input$`,
+			chain: func(n int) *onnxpb.ModelProto {
+				m := chainModel(1)
+				last := "v1"
+				for i := range n {
+					next := fmt.Sprintf("i%d", i)
+					m.Graph.Node = append(m.Graph.Node, onnxpb.Node("Identity", "n"+next, []string{last}, []string{next}))
+					last = next
+				}
+				m.Graph.Output = append(m.Graph.Output, onnxpb.TensorValue(last, tFloat, nx3()))
+				return m
+			},
+			large: deleting(NodeChoice{Ops: []string{"Identity"}}, DeleteOptions{}),
+		},
+		{
 			name:    "Delete by a cut",
 			edit:    deleting(NodeChoice{Names: []string{"matmul"}}, DeleteOptions{Cut: true}),
 			changes: `^$`,
