@@ -322,14 +322,8 @@ func (x *insertion) finish() error {
 	if err := sortModel(x.m, x.r); err != nil {
 		return err
 	}
-	var faults []string
-	for _, f := range opset.Check(x.m, opset.CheckOptions{}) {
-		if x.valid || x.nodes[f.Node] && f.Node != "" {
-			faults = append(faults, f.String())
-		}
-	}
-	if len(faults) > 0 {
-		return &onnxpb.Error{Msg: "the block does not fit: " + strings.Join(faults, "; "), Hint: "mend the block, or wire it otherwise"}
+	if err := x.faults(false); err != nil {
+		return err
 	}
 	found := shape.Infer(x.m, shape.Options{})
 	made, moved := map[string]bool{}, map[*wire]bool{}
@@ -363,7 +357,24 @@ func (x *insertion) finish() error {
 			return &onnxpb.Error{Tensor: v.GetName(), Msg: "the element type of this output does not follow", Hint: "declare it as an output of the block"}
 		}
 	}
-	return newFaults(x.shapes, found)
+	if err := newFaults(x.shapes, found); err != nil {
+		return err
+	}
+	return x.faults(x.valid)
+}
+
+// faults is the error about what the checker finds at the block's nodes, or in all of a model that was valid before.
+func (x *insertion) faults(everywhere bool) error {
+	var list []string
+	for _, f := range opset.Check(x.m, opset.CheckOptions{}) {
+		if everywhere || x.nodes[f.Node] && f.Node != "" {
+			list = append(list, f.String())
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return &onnxpb.Error{Msg: "the block does not fit: " + strings.Join(list, "; "), Hint: "mend the block, or wire it otherwise"}
 }
 
 // mayFollow refuses that readers get what they were not made for.
