@@ -3,7 +3,6 @@ package surgery
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"onnxtool/onnxpb"
@@ -243,7 +242,7 @@ func (d *deletion) apply() {
 			to = name
 		}
 		put(d.renames, p.out.in.graph, p.out.name, to)
-		d.r.Add("changed", "readers of", p.out.in.path(p.out.name), "", strconv.Quote(to))
+		d.r.Add("changed", "readers of tensor", p.out.in.path(p.out.name), p.out.name, to)
 	}
 	touched := map[*frame]bool{}
 	for _, n := range d.list {

@@ -54,7 +54,7 @@ func Insert(m, block *onnxpb.ModelProto, o InsertOptions) (*Report, error) {
 			o.Readers.Outputs = true
 		}
 		x := &insertion{rewiring: newRewiring(m, "insert", o.Readers), o: o, block: onnxpb.Clone(block), names: NewNames(m),
-			bound: map[string]*wire{}, to: map[string]string{}, replaced: map[*wire]*onnxpb.ValueInfoProto{}}
+			bound: map[string]*wire{}, to: map[string]string{}, replaced: map[*wire]*onnxpb.ValueInfoProto{}, retyped: map[string]*onnxpb.TypeProto{}}
 		x.shapes = shape.Infer(m, shape.Options{})
 		x.valid = len(opset.Check(m, opset.CheckOptions{})) == 0
 		for _, step := range []func() error{x.bind, x.unite, x.place, x.rename, x.splice, x.finish} {
@@ -78,8 +78,9 @@ type insertion struct {
 
 	replaced map[*wire]*onnxpb.ValueInfoProto // inputs of the model whose place one of the block takes, with that
 	targets  []target
-	valid    bool            // whether the model was
-	nodes    map[string]bool // the labels of the block's nodes in the model
+	retyped  map[string]*onnxpb.TypeProto // what outputs were whose types the block tells
+	valid    bool                         // whether the model was
+	nodes    map[string]bool              // the labels of the block's nodes in the model
 }
 
 // target is a value whose readers are to read an output of the block.
@@ -172,6 +173,9 @@ func (x *insertion) rename() error {
 	return nil
 }
 
+// unnamed ends the name of a value of the block that has none in the model yet, so that it is no other's.
+const unnamed = "\x00"
+
 // chooseReaders finds who is to read the outputs of the block.
 func (x *insertion) chooseReaders() error {
 	var from, to []*wire
@@ -184,23 +188,19 @@ func (x *insertion) chooseReaders() error {
 			}
 		default:
 			// The block's output has no name yet: it is one of the graph that the block goes into.
-			out := &wire{name: t.output, in: x.at}
+			out := &wire{name: t.output + unnamed, in: x.at}
 			from, to = append(from, t.old), append(to, out)
 		}
 	}
 	if len(from) == 0 {
 		return nil
 	}
-	shadowed := map[string]*wire{}
 	for _, out := range to {
-		shadowed[out.name] = x.at.values[out.name]
 		x.at.values[out.name] = out
 	}
 	err := x.choose(from, to)
-	for name, w := range shadowed {
-		if x.at.values[name] = w; w == nil {
-			delete(x.at.values, name)
-		}
+	for _, out := range to {
+		delete(x.at.values, out.name)
 	}
 	x.outs = nil // outputs get their names directly
 	return err
@@ -258,7 +258,7 @@ func (x *insertion) splice() error {
 	}
 	x.declare()
 	for i, v := range x.moves {
-		x.moves[i].to = &wire{name: x.to[v.to.name], in: x.at}
+		x.moves[i].to = &wire{name: x.to[strings.TrimSuffix(v.to.name, unnamed)], in: x.at}
 	}
 	x.moveReaders()
 	return nil
@@ -296,7 +296,7 @@ func (x *insertion) declare() {
 		name := v.GetName()
 		outputs[name] = true
 		if now := own[name]; targets[name] && now != nil && onnxpb.FormatTypeProto(v.Type) != onnxpb.FormatTypeProto(now.Type) {
-			x.r.Add("changed", "output", name, typeText(v), typeText(now))
+			x.retyped[name] = v.Type
 			v.Type = now.Type // settled in finish where the block does not tell it
 		}
 	}
@@ -355,6 +355,18 @@ func (x *insertion) finish() error {
 		}
 		if !typeKnown(v.GetType()) {
 			return &onnxpb.Error{Tensor: v.GetName(), Msg: "the element type of this output does not follow", Hint: "declare it as an output of the block"}
+		}
+	}
+	for _, v := range x.at.graph.GetOutput() {
+		old := x.retyped[v.GetName()]
+		if old == nil {
+			continue
+		}
+		before, after := onnxpb.FormatTypeProto(old), onnxpb.FormatTypeProto(v.GetType())
+		if before == after {
+			v.Type = old // with all that it tells besides
+		} else {
+			x.r.Add("changed", "output", v.GetName(), before, after)
 		}
 	}
 	if err := newFaults(x.shapes, found); err != nil {

@@ -45,6 +45,14 @@ func TestInsert(t *testing.T) {
 				[choose] e = If (c) <then_branch = t () => (float[N,3] p) { [n] l = Exp (b)  p = Neg (l) }, else_branch = u () => (float[N,3] q) { q = Abs (b) }>
 				[join] y = Add (e, b)
 			}`},
+		{"a name that a subgraph has", `neg (float[M,3] x) => (float[M,3] q) { l = Neg (x)  q = Exp (l) }`, InsertOptions{Inputs: map[string]string{"x": "a"}, Outputs: map[string]string{"q": "a"}}, `
+			g (float[N,3] x, bool c) => (float[N,3] y) <float[3] w = {1,2,3}, float[N,3] q_1> {
+				[mul] a = Mul (x, w)
+				l_1 = Neg (a)
+				q_1 = Exp (l_1)
+				[choose] e = If (c) <then_branch = t () => (float[N,3] p) { [n] l = Exp (q_1)  p = Neg (l) }, else_branch = u () => (float[N,3] q) { q = Abs (q_1) }>
+				[join] y = Add (e, q_1)
+			}`},
 		{"before one input of a node", `neg (float[M,3] a) => (float[M,3] b) { b = Neg (a) }`, InsertOptions{Inputs: map[string]string{"a": "a"}, Outputs: map[string]string{"b": "a"}, Readers: ReaderChoice{Nodes: []string{"join"}, Inputs: []int{1}}}, `
 			g (float[N,3] x, bool c) => (float[N,3] y) <float[3] w = {1,2,3}, float[N,3] b> {
 				[mul] a = Mul (x, w)

@@ -3,7 +3,7 @@ package surgery
 import (
 	"fmt"
 	"slices"
-	"strconv"
+	"strings"
 
 	"onnxtool/onnxpb"
 	"onnxtool/shape"
@@ -126,11 +126,14 @@ func (w *rewiring) choose(from, to []*wire) error {
 		for _, r := range rs {
 			index[r.index] = true
 			if !r.in.sees(to[i]) {
-				return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: to[i].name, Msg: fmt.Sprintf("it is a value of %s, which %s, in %s, cannot read", to[i].in, r, r.in), Hint: "choose other readers, or a value of a graph around them"}
+				return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: strings.TrimSuffix(to[i].name, unnamed), Msg: fmt.Sprintf("it is a value of %s, which %s, in %s, cannot read", to[i].in, r, r.in), Hint: "choose other readers, or a value of a graph around them"}
 			}
 			w.moves = append(w.moves, move{r, a, to[i]})
 		}
 		if w.c.Outputs && a.output {
+			if a.in.root != "" {
+				return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: a.name, Msg: "it is an output of " + a.in.root + ", which bindings name", Hint: "leave the outputs as they are"}
+			}
 			if a.input {
 				return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: a.name, Msg: "it is an input and an output: one name is one value", Hint: "leave the outputs as they are, or rename"}
 			}
@@ -312,7 +315,7 @@ func (w *rewiring) giveOutputs() {
 		n := onnxpb.Node("Identity", names.Node(name+"_Identity"), []string{source}, []string{name})
 		g.Node = append(g.Node, n)
 		w.r.Add("added", "node", n.GetName(), "", "Identity")
-		w.r.Add("changed", "output", v.from.in.path(name), strconv.Quote(fresh[v.from]), strconv.Quote(source))
+		w.r.Add("changed", "output", v.from.in.path(name), fresh[v.from], source)
 	}
 }
 
@@ -347,7 +350,11 @@ func (w *rewiring) moveReaders() {
 	moved := map[*onnxpb.NodeProto]map[string]string{}
 	for _, v := range w.moves {
 		from, to := v.from.name, v.to.name
-		w.r.Add("changed", v.reader.String(), v.from.in.path(from), strconv.Quote(from), strconv.Quote(to))
+		if n := v.reader.node; n != nil {
+			w.r.Add("changed", fmt.Sprintf("input %d of node", v.reader.index), v.reader.in.path(n.Label()), from, to)
+		} else {
+			w.r.Add("changed", fmt.Sprintf("output %d of subgraph", v.reader.index), v.reader.in.String(), from, to)
+		}
 		if v.reader.node == nil {
 			v.reader.in.graph.Output[v.reader.index].Name = &to
 			continue

@@ -133,7 +133,7 @@ func TestRewireRefuses(t *testing.T) {
 		{"nothing reads it", "k", "a", false, ReaderChoice{}, onnxpb.Unfit, "nothing reads"},
 		{"only an output", "z", "a", false, ReaderChoice{}, onnxpb.Unfit, "which is an output (ask for outputs"},
 		{"no output", "a", "b", false, ReaderChoice{Outputs: true}, onnxpb.Unfit, "is no output"},
-		{"a node that does not read it", "b", "a", false, ReaderChoice{Nodes: []string{"join"}}, onnxpb.Unfit, `node "join": it does not read "b" (it is read as input 1 of node "add"`},
+		{"a node that does not read it", "b", "a", false, ReaderChoice{Nodes: []string{"join"}}, onnxpb.Unfit, `node "join": it does not read "b" (it is read as input 1 of node "choose/then_branch/add"`},
 		{"no such node", "b", "a", false, ReaderChoice{Nodes: []string{"joim"}}, onnxpb.Unfit, `no node "joim" (did you mean "join"`},
 		{"one node of two", "a", "b", false, ReaderChoice{Nodes: []string{"join", "*zz"}}, onnxpb.Unfit, `"*zz"`},
 		{"no such input", "a", "x", false, ReaderChoice{Inputs: []int{1, 5}}, onnxpb.Unfit, "no input 5 reads"},

@@ -38,7 +38,7 @@ func (r reader) String() string {
 	if r.node == nil {
 		return fmt.Sprintf("output %d of %s", r.index, r.in)
 	}
-	return fmt.Sprintf("input %d of node %q", r.index, r.node.Label())
+	return fmt.Sprintf("input %d of node %q", r.index, r.in.path(r.node.Label()))
 }
 
 // frame is a graph with its place in the model.

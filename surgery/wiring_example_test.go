@@ -58,7 +58,7 @@ func ExampleInsert() {
 	// added node "negate_1": Neg
 	// added node "add_1": Add
 	// added initializer "one_1": float32
-	// changed input 0 of node "add" "neg_1": "neg_1" -> "y_1_1"
+	// changed input 0 of node "add": neg_1 -> y_1_1
 }
 
 func ExampleRewire() {
