@@ -276,10 +276,10 @@ func (c *batchCall) outputs(moves bool) ([]*batchFact, error) {
 	if x := c.values(); x != nil {
 		return []*batchFact{x}, nil
 	}
+	if outs, followed, err := c.sequences(); followed {
+		return outs, err
+	}
 	if moves {
-		if outs, followed, err := c.sequences(); followed {
-			return outs, err
-		}
 		if outs, followed, err := c.subgraphs(); followed {
 			return outs, err
 		}
@@ -437,6 +437,9 @@ func (c *batchCall) ints(attr string, input int) (list []int64, given bool, err 
 		return nil, false, nil
 	}
 	list, ok := x.numbers()
+	if !ok && !x.moves() && x.vals == nil {
+		list, ok = constants(c.f.inferred().Value(c.n.Input[input])) // it may follow from more than is looked at here
+	}
 	if !ok {
 		return nil, false, c.refuse("the numbers in its input %q are not known", c.n.Input[input])
 	}

@@ -113,40 +113,120 @@ func (c *batchCall) dft() ([]*batchFact, error) {
 }
 
 // listed is Gather from one list of what all rows hold, one behind the other, by indices to which the number of the row was added: x.flatten(0,1)[i + arange(n)*l]. For the one row that the model was made
-// for, the number is 0; that zeros are added to the indices tells that it was meant. Each row picks from its own part of the list: GatherND does that. It returns false where the node is no such.
-func (c *batchCall) listed(x, index *batchFact, axis int) ([]*batchFact, bool) {
-	if axis != 0 || x.axis != 0 || !x.outer.is(1) || x.plain() || index.axis != 0 || !index.plain() || c.f.old != 1 || c.f.free || c.f.opset < 12 {
+// for, the number is 0; that zeros are added to the indices tells that it was meant. Each row picks from its own part of the list: GatherND does that. by are the axes of the indices; GatherND has one more.
+// It returns false where the node is no such.
+func (c *batchCall) listed(x, index *batchFact, by []extent, axis int) ([]*batchFact, bool) {
+	if axis != 0 || x.axis != 0 || !x.outer.is(1) || x.plain() || index.axis != 0 || !index.outer.is(1) || !index.plain() && len(by) != 1 || c.f.old != 1 || c.f.free || c.f.opset < 12 {
 		return nil, false
 	}
-	inner, ok := x.dims[0].div(batchExtent)
-	length, known := inner.num()
+	length, rest, ok := partsOf(x)
+	share, whole := by[0].div(batchExtent)
+	each, known := share.num()
 	v := c.f.inferred().Value(c.n.Input[1])
-	if !ok || !known || v == nil || v.Elem != elemInt64 || !c.f.addsZeros(c.n.Input[1]) {
+	if !ok || !whole || !known || v == nil || v.Elem != elemInt64 || !c.f.addsZeros(c.n.Input[1]) {
 		return nil, false
 	}
-	target, dims := []int64{-1, length}, []extent{batchExtent, inner}
-	for _, d := range x.dims[1:] {
+	parts := c.parts(x, length, rest)
+	// The indices of each row, as lists of one number.
+	target, dims := []int64{-1}, []extent{batchExtent}
+	if !index.plain() {
+		target, dims = append(target, each), append(dims, share)
+	}
+	for _, d := range by[1:] {
 		n, known := d.num()
 		if !known || n == 0 {
 			return nil, false
 		}
 		target, dims = append(target, n), append(dims, d)
 	}
-	parts := c.emit("Reshape", c.n.Input[0]+"_parts", rowsFact(dims, 0, extentOf(1)), []string{c.n.Input[0], c.f.constant(c.n.Input[0]+"_shape", elemInt64, target)})
-	single := rowsFact(append(append([]extent{}, index.dims...), extentOf(1)), 0, extentOf(1))
-	last := int64(index.rank())
-	name := c.n.Input[1] + "_each"
-	var by string
-	if asInput("Unsqueeze", c.f.opset) {
-		by = c.emit("Unsqueeze", name, single, []string{c.n.Input[1], c.f.constant(name+"_axes", elemInt64, []int64{last})})
-	} else {
-		by = c.emit("Unsqueeze", name, single, []string{c.n.Input[1]}, onnxpb.Ints("axes", last))
-	}
+	single := c.emit("Reshape", c.n.Input[1]+"_each", rowsFact(append(slices.Clone(dims), extentOf(1)), 0, extentOf(1)), []string{c.n.Input[1], c.f.constant(c.n.Input[1]+"_shape", elemInt64, append(target, 1))})
 	c.f.mends++
-	c.f.report.Add("changed", "node", c.n.Label(), "Gather from one list of all rows", "GatherND from each row's own part")
-	op := "GatherND"
-	c.n.OpType, c.n.Input, c.n.Attribute = &op, []string{parts, by}, []*onnxpb.AttributeProto{onnxpb.Int("batch_dims", 1)}
-	return []*batchFact{rowsFact(append(append([]extent{}, index.dims...), x.dims[1:]...), 0, extentOf(1))}, true
+	c.f.report.Add("changed", "node", c.n.Label(), c.n.GetOpType()+" from one list of all rows", "GatherND from each row's own part")
+	inputs, out := []string{parts, single}, rowsFact(append(slices.Clone(by), x.dims[1:]...), 0, extentOf(1))
+	op, attrs := "GatherND", []*onnxpb.AttributeProto{onnxpb.Int("batch_dims", 1)}
+	if !index.plain() {
+		// What was picked goes behind one another again.
+		picked := c.emit(op, c.n.Output[0]+"_each", rowsFact(append(dims, x.dims[1:]...), 0, extentOf(1)), inputs, attrs...)
+		inputs, op, attrs = []string{picked, c.f.constant(c.n.Output[0]+"_shape", elemInt64, append([]int64{-1}, rest...))}, "Reshape", nil
+	}
+	c.n.OpType, c.n.Input, c.n.Attribute = &op, inputs, attrs
+	return []*batchFact{out}, true
+}
+
+// partsOf tells how long the part of each row is in a list of what all rows hold, and the other lengths.
+func partsOf(x *batchFact) (length int64, rest []int64, ok bool) {
+	inner, ok := x.dims[0].div(batchExtent)
+	length, known := inner.num()
+	for _, d := range x.dims[1:] {
+		n, num := d.num()
+		known = known && num && n > 0
+		rest = append(rest, n)
+	}
+	return length, rest, ok && known && length > 0
+}
+
+// parts takes such a list, the first input, apart.
+func (c *batchCall) parts(x *batchFact, length int64, rest []int64) string {
+	dims := append([]extent{batchExtent, extentOf(length)}, x.dims[1:]...)
+	target := c.f.constant(c.n.Input[0]+"_shape", elemInt64, append([]int64{-1, length}, rest...))
+	return c.emit("Reshape", c.n.Input[0]+"_parts", rowsFact(dims, 0, extentOf(1)), []string{c.n.Input[0], target})
+}
+
+// mostPlaces is how many constant indices are read.
+const mostPlaces = 1 << 22
+
+// strided is Gather of all that one row holds, once each and in another order, by constant indices: as_strided, which moves a tensor to another layout, is exported so. It does with each row what it did with
+// the one. It returns false where the node is no such.
+func (c *batchCall) strided(x, index *batchFact, axis int) ([]*batchFact, bool) {
+	if axis != 0 || x.rank() != 1 || !x.outer.is(1) || x.plain() || c.f.old != 1 || c.f.free || index.moves() || index.rank() < 2 || !index.dims[0].is(1) {
+		return nil, false
+	}
+	length, _, ok := partsOf(x)
+	dims, known := index.numDims()
+	if !ok || !known || length > mostPlaces {
+		return nil, false
+	}
+	places, ok := c.f.integers(c.n.Input[1], index)
+	if !ok || int64(len(places)) != length {
+		return nil, false
+	}
+	seen := make([]bool, length)
+	for _, p := range places {
+		if p < 0 {
+			p += length
+		}
+		if p < 0 || p >= length || seen[p] {
+			return nil, false
+		}
+		seen[p] = true
+	}
+	parts := c.parts(x, length, nil)
+	order := c.emit("Reshape", c.n.Input[1]+"_row", freeFact(slices.Clone(index.dims[1:])), []string{c.n.Input[1], c.f.constant(c.n.Input[1]+"_shape", elemInt64, dims[1:])})
+	c.f.mends++
+	c.f.report.Add("changed", "node", c.n.Label(), "puts what one row holds into another order", "does so with each row")
+	c.n.Input = []string{parts, order}
+	setAttr(c.n, onnxpb.Int("axis", 1))
+	return []*batchFact{rowsFact(append([]extent{batchExtent}, index.dims[1:]...), 0, extentOf(1))}, true
+}
+
+// integers reads a constant of integers, however long.
+func (f *batchFlow) integers(name string, x *batchFact) ([]int64, bool) {
+	if numbers, ok := x.numbers(); ok {
+		return numbers, true
+	}
+	t := f.g.Initializer(name)
+	if n := f.g.Producer(name); n != nil && n.GetOpType() == "Constant" {
+		t = n.Attr("value").GetT()
+	}
+	if t == nil || len(t.GetExternalData()) > 0 {
+		return nil, false
+	}
+	a, err := onnxpb.Decode(t, "")
+	if err != nil {
+		return nil, false
+	}
+	v, err := a.Int64s()
+	return v, err == nil
 }
 
 // addsZeros tells whether a value is made by adding integers that are all 0 and do not depend on the rows, give or take its shape.

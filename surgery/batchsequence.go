@@ -20,11 +20,12 @@ func init() {
 	sequenceOps = map[string]func(*batchCall) (*batchFact, error){
 		"SequenceConstruct": (*batchCall).sequenceConstruct, "SplitToSequence": (*batchCall).splitToSequence, "SequenceAt": (*batchCall).sequenceAt, "SequenceInsert": (*batchCall).sequenceInsert,
 		"SequenceErase": (*batchCall).sequenceErase, "SequenceLength": (*batchCall).sequenceLength, "ConcatFromSequence": (*batchCall).concatFromSequence,
-		"Identity": func(c *batchCall) (*batchFact, error) { return c.in[0], nil },
+		"SequenceEmpty": func(*batchCall) (*batchFact, error) { return sequenceFact(nil), nil },
+		"Identity":      func(c *batchCall) (*batchFact, error) { return c.in[0], nil },
 	}
 }
 
-// sequences follows an operator of sequences; false where it is none, or where no sequence of its depends on the batch.
+// sequences follows an operator of sequences; false where it is none, or where nothing is known of its sequence, none of which depends on the batch.
 func (c *batchCall) sequences() (outs []*batchFact, followed bool, err error) {
 	op := c.n.GetOpType()
 	rule := sequenceOps[op]
@@ -35,11 +36,14 @@ func (c *batchCall) sequences() (outs []*batchFact, followed bool, err error) {
 	switch {
 	case rule == nil && holds:
 		return nil, true, c.refuse("its input is a sequence of what depends on the batch, and what %s does to it is not known", op)
-	case rule == nil || !holds && (op == "Identity" || !slices.ContainsFunc(c.in, (*batchFact).moves)):
+	case rule == nil || !holds && op == "Identity":
 		return nil, false, nil
 	}
 	x, err := rule(c)
 	if err != nil {
+		if !holds && !slices.ContainsFunc(c.in, (*batchFact).moves) {
+			return nil, false, nil // what is not known of it does no harm
+		}
 		return nil, true, err
 	}
 	return []*batchFact{x}, true, nil
@@ -184,6 +188,9 @@ func (c *batchCall) concatFromSequence() (*batchFact, error) {
 		return nil, c.refuse("the elements of its sequence are not known")
 	}
 	first := list[0]
+	if !first.ranked {
+		return nil, c.refuse("the elements of its sequence are not known")
+	}
 	for _, x := range list {
 		if !x.rows() || x.axis != first.axis || x.rank() != first.rank() || x.dims[x.axis] != first.dims[first.axis] || x.outer != first.outer {
 			return nil, c.refuse("the elements of its sequence do not hold the rows alike (%s, %s)", formatExtents(first.dims), formatExtents(x.dims))
