@@ -271,22 +271,6 @@ func TestRetrained(t *testing.T) {
 
 // Four times the nodes cost about four times as much.
 func TestLinear(t *testing.T) {
-	chain := func(n int, odd bool) *onnxpb.ModelProto {
-		g := &onnxpb.GraphProto{Name: proto.String("g"), Input: []*onnxpb.ValueInfoProto{onnxpb.TensorValue("x", onnxpb.TensorProto_FLOAT, onnxpb.Numbers(4))},
-			Initializer: []*onnxpb.TensorProto{onnxpb.TensorOf("shared", []int64{4}, []float32{1, 2, 3, 4})}}
-		last := "x"
-		for i := range n {
-			out := fmt.Sprintf("v%d", i)
-			op := "Add"
-			if odd && i%7 == 0 {
-				op = "Sub"
-			}
-			g.Node = append(g.Node, onnxpb.Node(op, "n"+out, []string{last, "shared"}, []string{out}))
-			last = out
-		}
-		g.Output = []*onnxpb.ValueInfoProto{onnxpb.TensorValue(last, onnxpb.TensorProto_FLOAT, onnxpb.Numbers(4))}
-		return &onnxpb.ModelProto{IrVersion: proto.Int64(8), OpsetImport: []*onnxpb.OperatorSetIdProto{onnxpb.Opset("", 17)}, Graph: g}
-	}
 	cost := func(n int) float64 {
 		a, b := chain(n, false), chain(n, true)
 		var before, after runtime.MemStats
@@ -301,4 +285,22 @@ func TestLinear(t *testing.T) {
 	if one, four := cost(2000), cost(8000); four > 5.5*one {
 		t.Errorf("2000 nodes take %.0f bytes, 8000 take %.0f", one, four)
 	}
+}
+
+// chain is a model of n nodes one behind another; an odd one has another operator at every seventh.
+func chain(n int, odd bool) *onnxpb.ModelProto {
+	g := &onnxpb.GraphProto{Name: proto.String("g"), Input: []*onnxpb.ValueInfoProto{onnxpb.TensorValue("x", onnxpb.TensorProto_FLOAT, onnxpb.Numbers(4))},
+		Initializer: []*onnxpb.TensorProto{onnxpb.TensorOf("shared", []int64{4}, []float32{1, 2, 3, 4})}}
+	last := "x"
+	for i := range n {
+		out := fmt.Sprintf("v%d", i)
+		op := "Add"
+		if odd && i%7 == 0 {
+			op = "Sub"
+		}
+		g.Node = append(g.Node, onnxpb.Node(op, "n"+out, []string{last, "shared"}, []string{out}))
+		last = out
+	}
+	g.Output = []*onnxpb.ValueInfoProto{onnxpb.TensorValue(last, onnxpb.TensorProto_FLOAT, onnxpb.Numbers(4))}
+	return &onnxpb.ModelProto{IrVersion: proto.Int64(8), OpsetImport: []*onnxpb.OperatorSetIdProto{onnxpb.Opset("", 17)}, Graph: g}
 }
