@@ -109,6 +109,19 @@ func laws() []law {
 			large: extract("v3", ""),
 		},
 		{
+			name: "ExtractAround a node",
+			edit: func(m *onnxpb.ModelProto) (*Report, error) { return ExtractAround(m, "choose", 1) },
+			same: func(m *onnxpb.ModelProto) (*Report, error) { return ExtractAround(m, "choose", 100) },
+			fails: []edit{
+				func(m *onnxpb.ModelProto) (*Report, error) { return ExtractAround(m, "chose", 1) },
+				func(m *onnxpb.ModelProto) (*Report, error) { return ExtractAround(m, "then_add", 1) },
+				func(m *onnxpb.ModelProto) (*Report, error) { return ExtractAround(m, "choose", -1) },
+			},
+			changes: `^$`,
+			loses:   `^model\.training_info|graph\.initializer\[1\]|graph\.input\[2\]|graph\.output|graph\.node\[[1567]\]|sparse`,
+			large:   func(m *onnxpb.ModelProto) (*Report, error) { return ExtractAround(m, "nv5", 2) },
+		},
+		{
 			name:    "Extract one output",
 			edit:    extract("", "seq"),
 			changes: `^$`,
