@@ -70,6 +70,14 @@ func laws() []law {
 			large:   rename(RenameRule{KindInput, "x", "image"}),
 		},
 		{
+			name:    "Rename a domain",
+			edit:    rename(RenameRule{KindDomain, "local", "com.example"}),
+			same:    rename(RenameRule{KindDomain, "local", "local"}),
+			fails:   []edit{rename(RenameRule{KindDomain, "locl", "x"})},
+			changes: `\.domain$`,
+			large:   rename(RenameRule{KindDomain, "ai.onnx", "com.example"}),
+		},
+		{
 			name:    "Sort",
 			model:   shuffledModel,
 			edit:    Sort,

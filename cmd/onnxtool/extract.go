@@ -38,7 +38,9 @@ With --around the part is cut by itself: the node, and what stands up to --depth
 			case c.IsSet("around") && node == "":
 				return usagef("--around names no node")
 			case c.IsSet("around"):
-				return editOne(c, func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.ExtractAround(m, node, c.Int("depth")) })
+				return editOne(c, func(m *onnxpb.ModelProto) (*surgery.Report, error) {
+					return surgery.ExtractAround(m, node, c.Int("depth"))
+				})
 			case c.IsSet("depth"):
 				return &onnxpb.Error{Kind: onnxpb.Usage, Msg: "--depth means nothing without --around", Hint: "name the node with --around"}
 			}
