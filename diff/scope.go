@@ -48,8 +48,8 @@ type sub struct {
 }
 
 // op tells the operator of a node.
-func (n *node) op() string {
-	return onnxpb.NormalDomain(n.proto.GetDomain()) + "\x00" + n.proto.GetOpType() + "\x00" + n.proto.GetOverload()
+func (x *node) op() string {
+	return onnxpb.NormalDomain(x.proto.GetDomain()) + "\x00" + x.proto.GetOpType() + "\x00" + x.proto.GetOverload()
 }
 
 // graph is a graph of one model, or the body of a function.

@@ -168,11 +168,10 @@ func (c *counting) node(n *onnxpb.NodeProto, path string) expr.Expr {
 	o.Nodes++
 	at := len(c.nodes)
 	x := NodeCost{Graph: path, Node: n.Label(), Op: op}
-	for _, out := range n.GetOutput() {
-		if v := c.value(out); v != nil {
+	if out := n.GetOutput(); len(out) > 0 {
+		if v := c.value(out[0]); v != nil {
 			x.Output = v.String()
 		}
-		break
 	}
 	for _, in := range n.GetInput() {
 		for _, s := range slices.Backward(c.scopes) {
@@ -236,10 +235,13 @@ func (c *counting) function(f *onnxpb.FunctionProto, n *onnxpb.NodeProto) (expr.
 	inner := newCounting(m, c.assume)
 	inner.depth, inner.budget = c.depth+1, c.budget
 	total := inner.graph(g, "")
-	for _, l := range inner.lost {
-		return expr.Expr{}, "in the function, " + l.Op + ": " + l.Why
+	why := ""
+	for _, l := range inner.lost { // the first by name, so that the answer is always the same
+		if s := "in the function, " + l.Op + ": " + l.Why; why == "" || s < why {
+			why = s
+		}
 	}
-	return total, ""
+	return total, why
 }
 
 // bound returns a node of a function's body with the attributes that the call gives.
