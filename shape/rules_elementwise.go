@@ -171,6 +171,10 @@ func clipRule(c *call) {
 			}
 		}
 	}
+	if x, ok := c.floats(0); ok && isFloating(c.outElem(0)) {
+		clipFloats(c, x)
+		return
+	}
 	list, ok := c.ints(0)
 	if !ok {
 		return
@@ -194,6 +198,23 @@ func clipRule(c *call) {
 	if limit(1, expr.Max) && limit(2, expr.Min) {
 		c.setInts(0, dims, out)
 	}
+}
+
+// clipFloats clips constants, where the limits are constants too.
+func clipFloats(c *call, x []float64) {
+	low, high := math.Inf(-1), math.Inf(1)
+	for i, limit := range []*float64{&low, &high} {
+		if !c.has(i + 1) {
+			continue
+		}
+		v, ok := c.floats(i + 1)
+		if !ok || len(v) != 1 || math.IsNaN(v[0]) {
+			return
+		}
+		*limit = v[0]
+	}
+	// A NaN stays one; where the limits cross, the upper one holds, as the specification says of Min(max, Max(input, min)).
+	c.setRounded(0, len(x), func(i int) (float64, bool) { return math.Min(high, math.Max(low, x[i])), !math.IsNaN(x[i]) })
 }
 
 // preluRule gives the shape of its first input, to which the slope is broadcast; before version 7 that was one number or one for each channel.

@@ -437,7 +437,7 @@ func (c *batchCall) ints(attr string, input int) (list []int64, given bool, err 
 		return nil, false, nil
 	}
 	list, ok := x.numbers()
-	if !ok && !x.moves() && x.vals == nil {
+	if !ok && !x.moves() {
 		list, ok = constants(c.f.inferred().Value(c.n.Input[input])) // it may follow from more than is looked at here
 	}
 	if !ok {

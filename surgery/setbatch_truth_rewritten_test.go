@@ -50,4 +50,18 @@ var rewrittenTruths = []batchTruth{
 		truth: `g (float[N,4,3] x, int64[N,1] i) => (float[N,3] y) { y = GatherND<batch_dims = 1>(x, i) }`},
 	{name: "a shape chosen by Where and the number of rows", opset: 13, made: `g (float[1,2,3] x) => (float[1,6] y) <int64[1] zero = {0}, int64[1] one = {1}, int64[2] a = {1,6}, int64[2] b = {-1,6}> { s = Shape(x)  n = Gather(s, zero)  c = Equal(n, one)  t = Where(c, a, b)  y = Reshape(x, t) }`,
 		truth: `g (float[N,2,3] x) => (float[N,6] y) { y = Flatten(x) }`},
+	{name: "another layout by as_strided", opset: 18, made: `g (float[1,2,3] x) => (float[1,6] y) <int64[1] all = {-1}, int64[1,3,2] i = {0,3,1,4,2,5}, int64[2] t = {1,6}> { f = Reshape(x, all)  s = Gather(f, i)  e = Exp(s)  y = Reshape(e, t) }`,
+		truth: `g (float[N,2,3] x) => (float[N,6] y) { t = Transpose<perm = [0,2,1]>(x)  e = Exp(t)  y = Flatten(e) }`},
+	{name: "rows joined with rows, and parted by a chunk", opset: 17, made: `g (float[1,3] x, float[1,3] z) => (float[1,3] y) <int64[1] zero = {0}, int64[1] one = {1}, int64[1] two = {2}> {
+			c = Concat<axis = 0>(x, z)  e = Exp(c)  s = Shape(e)  n = Gather(s, zero)  m = Add(n, one)  h = Div(m, two)  to1 = Mul(h, one)  a = Slice(e, zero, to1, zero)  to2 = Mul(h, two)  b = Slice(e, to1, to2, zero)  y = Sub(b, a) }`,
+		truth: `g (float[N,3] x, float[N,3] z) => (float[N,3] y) { a = Exp(x)  b = Exp(z)  y = Sub(b, a) }`},
+	{name: "kinds of words by a table that was expanded for one row", opset: 17, made: `g (int64[1,4] i) => (float[1,4] y) <float[1,6] k = {#6}> { y = GatherElements<axis = 1>(k, i) }`, truth: `g (int64[N,4] i) => (float[N,4] y) <float[6] k = {#6}> { y = Gather(k, i) }`},
+	{name: "picks from all rows in one list, by one list of places", opset: 17, made: `g (float[1,4,2] x, int64[1,3] i) => (float[1,3,2] y) <int64[1,1] o = {0}, int64[2] flat = {4,2}, int64[1] all = {-1}, int64[3] back = {1,-1,2}> { k = Add(i, o)  l = Reshape(k, all)  f = Reshape(x, flat)  g1 = Gather(f, l)  y = Reshape(g1, back) }`,
+		truth: `g (float[N,4,2] x, int64[N,3] i) => (float[N,3,2] y) <int64[1] two = {2}> { u = Unsqueeze(i, two)  y = GatherND<batch_dims = 1>(x, u) }`},
+	{name: "picks from all rows in one list, by GatherND", opset: 18, made: `g (float[1,4,2] x, int64[1,3] i) => (float[1,3,2] y) <int64[1,1] o = {0}, int64[2] flat = {4,2}, int64[1] all = {-1}, int64[3] back = {1,3,2}> { k = Add(i, o)  l = Reshape(k, all)  u = Unsqueeze(l, all)  f = Reshape(x, flat)  g1 = GatherND(f, u)  y = Reshape(g1, back) }`,
+		truth: `g (float[N,4,2] x, int64[N,3] i) => (float[N,3,2] y) <int64[1] two = {2}> { u = Unsqueeze(i, two)  y = GatherND<batch_dims = 1>(x, u) }`},
+	{name: "a sequence that begins empty", opset: 17, made: `g (float[1,2,3] x) => (float[1,4,3] y) { e = SequenceEmpty()  a = SequenceInsert(e, x)  n = Neg(x)  b = SequenceInsert(a, n)  y = ConcatFromSequence<axis = 1>(b) }`,
+		truth: `g (float[N,2,3] x) => (float[N,4,3] y) { n = Neg(x)  y = Concat<axis = 1>(x, n) }`},
+	{name: "padding computed in floats, as for TensorFlow", opset: 17, made: `g (float[1,1,4,4] x) => (float[1,1,4,5] y) <float d = {1}, float z = {0}, float two = {2}, int64[1] ax = {0}, int64[7] e = {0,0,0,0,0,0,0}> { c = Clip(d, z)  h = Div(c, two)  i = Cast<to = 7>(h)  f = Cast<to = 1>(i)  s = Sub(c, f)  u = Unsqueeze(s, ax)  k = Cast<to = 7>(u)  p = Concat<axis = 0>(e, k)  y = Pad(x, p) }`,
+		truth: `g (float[N,1,4,4] x) => (float[N,1,4,5] y) <int64[8] p = {0,0,0,0,0,0,0,1}> { y = Pad(x, p) }`},
 }
