@@ -74,6 +74,7 @@ func commands() []*cli.Command {
 		partCommand(),
 		opCommand(),
 		dmheadCommand(),
+		setattrCommand(),
 		tidyCommand(),
 		dataCommand(),
 		jsonCommand(),
