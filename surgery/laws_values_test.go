@@ -11,6 +11,12 @@ func TestLawsOfValues(t *testing.T) {
 	setting := func(c NodeChoice, changes ...AttributeChange) edit {
 		return func(m *onnxpb.ModelProto) (*Report, error) { return SetAttributes(m, c, changes...) }
 	}
+	constant := func(c ConstantChange) edit {
+		return func(m *onnxpb.ModelProto) (*Report, error) { return SetConstant(m, c) }
+	}
+	storing := func(form ConstantForm, names ...string) edit {
+		return func(m *onnxpb.ModelProto) (*Report, error) { return StoreConstants(m, form, names...) }
+	}
 	call := NodeChoice{Names: []string{"call"}}
 	for _, l := range []law{
 		{
@@ -30,10 +36,67 @@ func TestLawsOfValues(t *testing.T) {
 			changes: `^model\.graph\.node\[2\]\.attribute\[0\]\.f$`,
 			large:   setting(NodeChoice{Types: []string{"Add"}}, AttributeChange{Name: "__note", Type: "int", Text: "1"}),
 		},
+		{
+			name: "SetConstant",
+			edit: constant(ConstantChange{Name: "h_scale", Array: onnxpb.ArrayOf([]int64{1}, []float32{0.25})}),
+			same: constant(ConstantChange{Name: "h_scale", Array: onnxpb.ArrayOf([]int64{1}, []float32{0.5})}),
+			fails: []edit{
+				constant(ConstantChange{Name: "nosuch", Array: onnxpb.ArrayOf([]int64{1}, []float32{0.25})}), constant(ConstantChange{Name: "S", Array: onnxpb.ArrayOf([]int64{1}, []float32{0.25})}),
+				constant(ConstantChange{Name: "trips", Array: onnxpb.ArrayOf([]int64{}, []int32{1})}), constant(ConstantChange{Name: "trips", Array: onnxpb.ArrayOf([]int64{}, []int64{1}), Only: []string{"call"}}),
+				constant(ConstantChange{Name: "bias", Array: onnxpb.ArrayOf([]int64{1}, []float32{1}), AnyShape: true}), constant(ConstantChange{Name: "factor", Array: onnxpb.ArrayOf([]int64{}, []float32{1})}),
+			},
+			changes: `^model\.graph\.initializer\[2\]\.raw_data$`,
+			values:  `initializer\[2\]`,
+			large:   constant(ConstantChange{Name: "w1", Array: onnxpb.ArrayOf([]int64{3}, []float32{1, 2, 4})}),
+		},
+		{
+			name:    "SetConstant for one reader",
+			edit:    constant(ConstantChange{Name: "then_w", Array: onnxpb.ArrayOf([]int64{3}, []float32{1, 2, 4}), Only: []string{"then_mul"}}),
+			model:   twiceReadModel,
+			changes: `\.node\[1\]\.input$`,
+			large:   constant(ConstantChange{Name: "yes", Array: onnxpb.ArrayOf([]int64{}, []bool{false}), Only: []string{"nv10"}}),
+		},
+		{
+			name:    "StoreConstants as Constants",
+			edit:    storing(AsConstant, "h_scale", "then_w", "trips"),
+			same:    storing(AsInitializer),
+			fails:   []edit{storing(AsConstant, "h_scale", "W"), storing(AsConstant, "nosuch"), storing(AsConstant, "bias"), storing("tensor")},
+			changes: `^$`,
+			large:   storing(AsConstant),
+		},
+		{
+			name: "StoreConstants as initializers",
+			model: func() *onnxpb.ModelProto {
+				m := richModel()
+				if _, err := StoreConstants(m, AsConstant, "h_scale", "then_w"); err != nil {
+					panic(err)
+				}
+				return m
+			},
+			edit:    storing(AsInitializer),
+			same:    storing(AsConstant, "bia*"),
+			fails:   []edit{storing(AsInitializer, "h_scale", "factor")},
+			changes: `^$`,
+			chain: func(n int) *onnxpb.ModelProto {
+				m := chainModel(n)
+				if _, err := StoreConstants(m, AsConstant); err != nil {
+					panic(err)
+				}
+				return m
+			},
+		},
 	} {
 		if l.model == nil {
 			l.model = richModel
 		}
 		t.Run(l.name, l.hold)
 	}
+}
+
+// twiceReadModel is richModel with an initializer of a subgraph that two of its nodes read.
+func twiceReadModel() *onnxpb.ModelProto {
+	m := richModel()
+	then := m.Graph.Node[3].Attr("then_branch").G
+	then.Node[0].Input[1] = "then_w"
+	return m
 }

@@ -75,6 +75,7 @@ func commands() []*cli.Command {
 		opCommand(),
 		dmheadCommand(),
 		setattrCommand(),
+		setconstCommand(),
 		tidyCommand(),
 		dataCommand(),
 		jsonCommand(),
