@@ -85,6 +85,14 @@ func TestLawsOfValues(t *testing.T) {
 				return m
 			},
 		},
+		{
+			name:    "Dedup",
+			model:   doubledModel,
+			edit:    func(m *onnxpb.ModelProto) (*Report, error) { return Dedup(m, DedupOptions{}) },
+			same:    func(m *onnxpb.ModelProto) (*Report, error) { return Dedup(m, DedupOptions{Min: 100}) },
+			changes: `\.input$`,
+			large:   func(m *onnxpb.ModelProto) (*Report, error) { return Dedup(m, DedupOptions{}) },
+		},
 	} {
 		if l.model == nil {
 			l.model = richModel
@@ -98,5 +106,14 @@ func twiceReadModel() *onnxpb.ModelProto {
 	m := richModel()
 	then := m.Graph.Node[3].Attr("then_branch").G
 	then.Node[0].Input[1] = "then_w"
+	return m
+}
+
+// doubledModel is richModel with the weight of a branch twice there, the second time without marks.
+func doubledModel() *onnxpb.ModelProto {
+	m := richModel()
+	then := m.Graph.Node[3].Attr("then_branch").G
+	then.Initializer = append(then.Initializer, floats("twin", []int64{3}, 1, 2, 3))
+	then.Node[0].Input[1] = "twin"
 	return m
 }
