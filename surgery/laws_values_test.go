@@ -17,6 +17,12 @@ func TestLawsOfValues(t *testing.T) {
 	storing := func(form ConstantForm, names ...string) edit {
 		return func(m *onnxpb.ModelProto) (*Report, error) { return StoreConstants(m, form, names...) }
 	}
+	strip := func(o StripOptions) edit {
+		return func(m *onnxpb.ModelProto) (*Report, error) { return Strip(m, o) }
+	}
+	naming := func(o NameOptions) edit {
+		return func(m *onnxpb.ModelProto) (*Report, error) { return NameAll(m, o) }
+	}
 	call := NodeChoice{Names: []string{"call"}}
 	for _, l := range []law{
 		{
@@ -93,6 +99,46 @@ func TestLawsOfValues(t *testing.T) {
 			changes: `\.input$`,
 			large:   func(m *onnxpb.ModelProto) (*Report, error) { return Dedup(m, DedupOptions{}) },
 		},
+		{
+			name: "Strip",
+			edit: strip(StripOptions{Docs: true, Metadata: true, ValueInfo: true, NodeNames: true}),
+			same: strip(StripOptions{Training: true}),
+			sameOn: func() *onnxpb.ModelProto {
+				m := richModel()
+				m.TrainingInfo = nil
+				return m
+			},
+			fails:   []edit{strip(StripOptions{}), strip(StripOptions{Metadata: true, Docs: true, Keys: []string{"nosuch"}})},
+			changes: `\.doc_string$|\.node\[\d\]\.name$`,
+			loses:   `\.metadata_props\[|\.value_info\[`,
+		},
+		{
+			name:    "Strip of the training",
+			edit:    strip(StripOptions{Training: true}),
+			changes: `^$`,
+			loses:   `^model\.training_info`,
+			large:   strip(StripOptions{NodeNames: true}),
+		},
+		{
+			name:    "NameAll",
+			edit:    naming(NameOptions{}),
+			same:    naming(NameOptions{}),
+			sameOn:  namedModel,
+			fails:   []edit{naming(NameOptions{Interface: true})},
+			changes: `\.node\[\d\]\.name$`,
+			chain: func(n int) *onnxpb.ModelProto {
+				m := chainModel(n)
+				for _, x := range m.Graph.Node {
+					x.Name = nil
+				}
+				return m
+			},
+		},
+		{
+			name:    "NameAll short",
+			edit:    naming(NameOptions{ShortNodes: true, ShortTensors: true, Interface: true}),
+			changes: `\.(name|input|output|tensor_name|s|strings)$|binding\[\d\]\.(key|value)$|names\[\d\]\.value$|^model\.metadata_props\[1\]\.value$`,
+		},
 	} {
 		if l.model == nil {
 			l.model = richModel
@@ -115,5 +161,14 @@ func doubledModel() *onnxpb.ModelProto {
 	then := m.Graph.Node[3].Attr("then_branch").G
 	then.Initializer = append(then.Initializer, floats("twin", []int64{3}, 1, 2, 3))
 	then.Node[0].Input[1] = "twin"
+	return m
+}
+
+// namedModel is richModel with all nodes named.
+func namedModel() *onnxpb.ModelProto {
+	m := richModel()
+	if _, err := NameAll(m, NameOptions{}); err != nil {
+		panic(err)
+	}
 	return m
 }

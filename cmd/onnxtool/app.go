@@ -77,6 +77,8 @@ func commands() []*cli.Command {
 		setattrCommand(),
 		setconstCommand(),
 		dedupCommand(),
+		stripCommand(),
+		namesCommand(),
 		tidyCommand(),
 		dataCommand(),
 		jsonCommand(),
