@@ -139,6 +139,44 @@ func TestLawsOfValues(t *testing.T) {
 			edit:    naming(NameOptions{ShortNodes: true, ShortTensors: true, Interface: true}),
 			changes: `\.(name|input|output|tensor_name|s|strings)$|binding\[\d\]\.(key|value)$|names\[\d\]\.value$|^model\.metadata_props\[1\]\.value$`,
 		},
+		{
+			name: "Inline",
+			edit: func(m *onnxpb.ModelProto) (*Report, error) { return Inline(m) },
+			same: func(m *onnxpb.ModelProto) (*Report, error) { return Inline(m) },
+			sameOn: func() *onnxpb.ModelProto {
+				m := richModel()
+				if _, err := Inline(m); err != nil {
+					panic(err)
+				}
+				return m
+			},
+			fails: []edit{
+				func(m *onnxpb.ModelProto) (*Report, error) { return Inline(m, "nosuch") },
+				func(m *onnxpb.ModelProto) (*Report, error) {
+					m.Graph.Node[2].Attribute = nil // then the Constant in the body has no value
+					defer func(a []*onnxpb.AttributeProto) { m.Graph.Node[2].Attribute = a }([]*onnxpb.AttributeProto{richModel().Graph.Node[2].Attribute[0]})
+					return Inline(m)
+				},
+			},
+			changes: `^model\.functions\[0\]\..*\.(name|input|output|ref_attr_name|f)$`,
+			// The function, its import, and the call with its attribute, whose value comes with a copy.
+			loses: `^model\.functions\[0\]|^model\.opset_import\[1\]|^model\.graph\.node\[2\]`,
+			chain: func(n int) *onnxpb.ModelProto {
+				m := chainModel(n)
+				m.OpsetImport = append(m.OpsetImport, onnxpb.Opset("local", 1))
+				f := richModel().Functions[0]
+				f.OpsetImport[0] = onnxpb.Opset("", 17)
+				m.Functions = []*onnxpb.FunctionProto{f}
+				for _, x := range m.Graph.Node {
+					if x.GetOpType() == "Add" {
+						call := "Scale"
+						domain := "local"
+						x.OpType, x.Domain, x.Input, x.Attribute = &call, &domain, x.Input[:1], []*onnxpb.AttributeProto{onnxpb.Float("by", 2)}
+					}
+				}
+				return m
+			},
+		},
 	} {
 		if l.model == nil {
 			l.model = richModel

@@ -79,6 +79,7 @@ func commands() []*cli.Command {
 		dedupCommand(),
 		stripCommand(),
 		namesCommand(),
+		inlineCommand(),
 		tidyCommand(),
 		dataCommand(),
 		jsonCommand(),
