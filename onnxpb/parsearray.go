@@ -202,3 +202,10 @@ func (x *TensorProto) SetArray(a *Array) {
 	x.ExternalData, x.DataLocation, x.Segment = nil, nil, nil
 	x.RawData, x.StringData, x.Dims, x.DataType = p.RawData, p.StringData, p.Dims, p.DataType
 }
+
+// SetRaw makes raw, as it is and not a copy, the elements of a tensor, whose type and dimensions stay. External data is referred to no more.
+func (x *TensorProto) SetRaw(raw []byte) {
+	x.dropElements()
+	x.ExternalData, x.DataLocation, x.Segment = nil, nil, nil
+	x.RawData = raw
+}

@@ -23,6 +23,9 @@ func TestLawsOfValues(t *testing.T) {
 	naming := func(o NameOptions) edit {
 		return func(m *onnxpb.ModelProto) (*Report, error) { return NameAll(m, o) }
 	}
+	fill := func(o FillOptions) edit {
+		return func(m *onnxpb.ModelProto) (*Report, error) { return Fill(m, o) }
+	}
 	call := NodeChoice{Names: []string{"call"}}
 	for _, l := range []law{
 		{
@@ -176,6 +179,22 @@ func TestLawsOfValues(t *testing.T) {
 				}
 				return m
 			},
+		},
+		{
+			name:    "Fill",
+			edit:    fill(FillOptions{Names: []string{"h_scale", "then_w"}, Seed: 1}),
+			same:    fill(FillOptions{}),
+			fails:   []edit{fill(FillOptions{With: "random"}), fill(FillOptions{Names: []string{"h_scale", "nosuch"}}), fill(FillOptions{Names: []string{"h_scale", "trips"}}), fill(FillOptions{Nodes: true})},
+			changes: `initializer\[\d\]\.raw_data$`,
+			values:  `graph\.initializer\[2\]|g\.initializer\[0\]`,
+			large:   fill(FillOptions{Min: 1}),
+		},
+		{
+			name:    "Fill with nodes",
+			edit:    fill(FillOptions{With: FillZeros, Nodes: true, Names: []string{"h_scale", "then_w"}}),
+			changes: `^$`,
+			loses:   `^model\.graph\.initializer\[2\]|then_branch.*initializer|attribute\[0\]\.g\.initializer`,
+			large:   fill(FillOptions{With: FillZeros, Nodes: true, Min: 1}),
 		},
 	} {
 		if l.model == nil {

@@ -80,6 +80,7 @@ func commands() []*cli.Command {
 		stripCommand(),
 		namesCommand(),
 		inlineCommand(),
+		fillCommand(),
 		tidyCommand(),
 		dataCommand(),
 		jsonCommand(),
