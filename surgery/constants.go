@@ -241,3 +241,38 @@ func functionNames(f *onnxpb.FunctionProto) *Names {
 	v.graph(&onnxpb.GraphProto{Node: f.GetNode(), ValueInfo: f.GetValueInfo()})
 	return n
 }
+
+// ChooseConstants finds constants by name: names, globs or re: and a regular expression, of initializers, of the values that Constants make, or of the Constants; all where there are none. graphs say where they
+// stand; see NodeChoice. It is an error of kind Unfit if one matches nothing (with the nearest names), or if a name that is no pattern stands for several.
+func ChooseConstants(m *onnxpb.ModelProto, names, graphs []string) ([]Constant, error) {
+	all := Constants(m)
+	list := make([]string, 0, len(all))
+	for _, c := range all {
+		list = append(list, c.Name)
+		if n := c.Node.GetName(); n != "" {
+			list = append(list, n)
+		}
+	}
+	which, err := newMatcher("constant", names, list)
+	if err != nil {
+		return nil, err
+	}
+	for name := range which.exact {
+		if _, err := findConstant(m, name, graphs); err != nil {
+			return nil, err
+		}
+	}
+	var places []string
+	eachBody(m, func(b *nodeBody) { places = append(places, b.name()) })
+	where, err := newMatcher("graph", graphs, places)
+	if err != nil {
+		return nil, err
+	}
+	var out []Constant
+	for _, c := range all {
+		if where.match(c.Graph) && (which.match(c.Name) || c.Node.GetName() != "" && which.match(c.Node.GetName())) {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}

@@ -82,6 +82,7 @@ func commands() []*cli.Command {
 		inlineCommand(),
 		fillCommand(),
 		tidyCommand(),
+		tensorCommand(),
 		dataCommand(),
 		jsonCommand(),
 		fromJSONCommand(),
