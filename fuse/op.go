@@ -9,14 +9,50 @@ import (
 
 	"onnxtool/onnxpb"
 	"onnxtool/opset"
+	"onnxtool/shape"
 )
 
 // OpValue is an input or output of the node of Op.
 type OpValue struct {
 	Name  string                      // an input's may be "": an optional input that is left out
-	Type  onnxpb.TensorProto_DataType // an output's may be UNDEFINED: it follows from the operator's type constraints
+	Type  onnxpb.TensorProto_DataType // an output's may be UNDEFINED: it follows
 	Shape []onnxpb.Dim                // nil where the rank is not known
 	Value *onnxpb.Array               // of an input: a constant instead of a graph input; it has the type and shape
+	Whole *onnxpb.TypeProto           // instead of Type and Shape: a type that is no tensor, such as a sequence
+}
+
+// typed tells whether the value has a type.
+func (v OpValue) typed() bool { return v.Whole != nil || v.Type != onnxpb.TensorProto_UNDEFINED }
+
+// proto is the type of a value; nil where it has none.
+func (v OpValue) proto() *onnxpb.TypeProto {
+	switch {
+	case v.Whole != nil:
+		return v.Whole
+	case v.Type == onnxpb.TensorProto_UNDEFINED:
+		return nil
+	}
+	return onnxpb.TensorType(v.Type, v.Shape)
+}
+
+// signature writes the type as signatures do: float32 is tensor(float).
+func (v OpValue) signature() string {
+	if v.Whole == nil {
+		return tensorString(v.Type)
+	}
+	return typeSignature(v.Whole)
+}
+
+func typeSignature(t *onnxpb.TypeProto) string {
+	switch x := t.GetValue().(type) {
+	case *onnxpb.TypeProto_TensorType:
+		return tensorString(onnxpb.TensorProto_DataType(x.TensorType.GetElemType()))
+	case *onnxpb.TypeProto_SequenceType:
+		return "seq(" + typeSignature(x.SequenceType.GetElemType()) + ")"
+	case *onnxpb.TypeProto_OptionalType:
+		return "optional(" + typeSignature(x.OptionalType.GetElemType()) + ")"
+	}
+	return onnxpb.FormatTypeProto(t)
 }
 
 // OpOptions say what the node of Op is like.
@@ -30,55 +66,71 @@ type OpOptions struct {
 }
 
 // Op makes a model that is a single operator: what it takes are the graph inputs, what it gives are the graph outputs. The operator, its
-// attributes and the numbers and types of its inputs are held to its signature in o.Opset. The type of an output follows from the type
-// constraints where an input shares its type variable, where only one type is allowed, or where the attribute to or dtype says it; else it
-// must be given. A shape that is not given stays unknown, but for operators that work element by element. o.Batch plays no part: shapes are given whole.
+// attributes and the numbers and types of its inputs are held to its signature in o.Opset, of any version from 1 up. Types and shapes of outputs that are not given follow by inference
+// (see package shape); a type that does not must be given, and a shape that does not stays unknown.
+//
+// Of a domain whose operators are not known (a custom one) everything is taken as it is given, outputs with their types. o.Batch plays no part: shapes are given whole.
 func Op(name string, op OpOptions, o PartOptions) (*onnxpb.ModelProto, error) {
 	op.Domain = onnxpb.NormalDomain(op.Domain)
+	asked := o.Opset
+	if asked > 0 && asked < MinPartOpset {
+		o.Opset = MinPartOpset // other parts need that
+	}
 	p, err := newPart(strings.ToLower(name), o)
 	if err != nil {
 		return nil, err
 	}
+	if asked > 0 && asked < MinPartOpset {
+		p.Opset = asked
+	}
 	version := p.Opset
 	if op.Domain != "" {
 		if version = op.Version; version == 0 {
-			version = opset.Newest(op.Domain)
+			version = max(opset.Newest(op.Domain), 1)
 		}
 	}
-	sig, err := signature(op.Domain, name, version)
-	if err != nil {
-		return nil, err
-	}
-	bound, err := bindInputs(sig, op)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkAttributes(sig, op.Attributes); err != nil {
-		return nil, err
-	}
-	outputs, err := opOutputs(sig, op, bound)
-	if err != nil {
-		return nil, err
+	outputs := slices.Clone(op.Outputs)
+	if opset.Known(op.Domain) {
+		sig, err := signature(op.Domain, name, version)
+		if err != nil {
+			return nil, err
+		}
+		bound, err := bindInputs(sig, op)
+		if err != nil {
+			return nil, err
+		}
+		if err := checkAttributes(sig, op.Attributes); err != nil {
+			return nil, err
+		}
+		if outputs, err = opOutputs(sig, op, bound); err != nil {
+			return nil, err
+		}
+	} else if len(outputs) == 0 {
+		return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("the operators of domain %q are not known", op.Domain),
+			Hint: "name its outputs, with their types; operators are known of ai.onnx and " + strings.Join(opset.Domains()[1:], ", ")}
 	}
 	node := onnxpb.Node(name, strings.ToLower(name), nil, nil, op.Attributes...)
 	if op.Domain != "" {
 		node.Domain = proto.String(op.Domain)
 	}
-	declared := map[string]onnxpb.TensorProto_DataType{}
+	declared := map[string]string{}
 	for _, in := range op.Inputs {
 		node.Input = append(node.Input, in.Name)
 		was, twice := declared[in.Name]
 		switch {
 		case in.Name == "":
-		case twice && was != in.Type:
-			return nil, onnxpb.Errorf(onnxpb.Usage, "input %q is given as %s and as %s", in.Name, onnxpb.TypeName(was), onnxpb.TypeName(in.Type))
+		case twice && was != in.signature():
+			return nil, onnxpb.Errorf(onnxpb.Usage, "input %q is given as %s and as %s", in.Name, plain(was), in.shown())
 		case twice: // the same tensor feeds two inputs
 		case in.Value != nil:
 			p.g.Initializer = append(p.g.Initializer, in.Value.Proto(in.Name))
+			if opset.MinIR("", p.Opset) < 4 { // there an initializer has to be a graph input too
+				p.g.Input = append(p.g.Input, onnxpb.TensorValue(in.Name, in.Type, in.Shape))
+			}
 		default:
-			p.g.Input = append(p.g.Input, onnxpb.TensorValue(in.Name, in.Type, in.Shape))
+			p.g.Input = append(p.g.Input, &onnxpb.ValueInfoProto{Name: proto.String(in.Name), Type: in.proto()})
 		}
-		declared[in.Name] = in.Type
+		declared[in.Name] = in.signature()
 	}
 	for _, out := range outputs {
 		node.Output = append(node.Output, out.Name)
@@ -88,15 +140,34 @@ func Op(name string, op OpOptions, o PartOptions) (*onnxpb.ModelProto, error) {
 		if _, twice := declared[out.Name]; twice {
 			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Tensor: out.Name, Msg: "two inputs or outputs have this name", Hint: "name the outputs otherwise"}
 		}
-		declared[out.Name] = out.Type
-		p.outputTyped(out.Name, out.Type, out.Shape)
+		declared[out.Name] = ""
+		p.g.Output = append(p.g.Output, &onnxpb.ValueInfoProto{Name: proto.String(out.Name), Type: out.proto()})
 	}
 	p.g.Node = []*onnxpb.NodeProto{node}
 	m := p.model("The operator " + name + ".")
 	if op.Domain != "" {
 		m.OpsetImport = append(m.OpsetImport, onnxpb.Opset(op.Domain, version))
 	}
-	return m, nil
+	return m, declareOutputs(m)
+}
+
+// declareOutputs gives the outputs of an operator the types and shapes that follow.
+func declareOutputs(m *onnxpb.ModelProto) error {
+	found := shape.Infer(m, shape.Options{})
+	for _, f := range found.Faults {
+		return &onnxpb.Error{Kind: onnxpb.Usage, Node: f.Node, Tensor: f.Tensor, Msg: f.Msg, Hint: "give inputs that go together"}
+	}
+	for _, v := range m.Graph.Output {
+		if t := v.GetType().GetTensorType(); v.Type == nil || t != nil && t.Shape == nil {
+			if t := found.Value(v.GetName()).Proto(); t != nil {
+				v.Type = t
+			}
+		}
+		if v.Type == nil || v.Type.GetTensorType() != nil && v.ElemType() == onnxpb.TensorProto_UNDEFINED {
+			return &onnxpb.Error{Kind: onnxpb.Usage, Tensor: v.GetName(), Msg: "the type of this output does not follow from the inputs", Hint: "give it, as in " + v.GetName() + ":float32"}
+		}
+	}
+	return nil
 }
 
 // signature looks an operator up and says what is nearest where there is none.
@@ -107,8 +178,6 @@ func signature(domain, name string, version int64) (*opset.Operator, error) {
 		where = fmt.Sprintf("version %d of %s", version, domain)
 	}
 	switch {
-	case !opset.Known(domain):
-		return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("the operators of domain %q are not known", domain), Hint: "known are ai.onnx and " + strings.Join(opset.Domains()[1:], ", ")}
 	case !ok:
 		e := &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("there is no operator %q in %s", name, where), Hint: suggest(name, opset.Names(domain, version))}
 		if later := opset.Versions(domain, name); len(later) > 0 {
@@ -130,12 +199,12 @@ func formalAt(list []opset.Formal, i int) opset.Formal {
 }
 
 // bindInputs holds the inputs to the signature and returns what its type variables stand for.
-func bindInputs(sig *opset.Operator, op OpOptions) (map[string]onnxpb.TensorProto_DataType, error) {
+func bindInputs(sig *opset.Operator, op OpOptions) (map[string]string, error) {
 	n := len(op.Inputs)
 	if n < sig.MinInputs || sig.MaxInputs >= 0 && n > sig.MaxInputs {
 		return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%s takes %s inputs, %d given", sig.Name, count(sig.MinInputs, sig.MaxInputs), n), Hint: "its inputs are " + formalNames(sig.Inputs)}
 	}
-	bound := map[string]onnxpb.TensorProto_DataType{}
+	bound := map[string]string{}
 	for i, in := range op.Inputs {
 		f := formalAt(sig.Inputs, i)
 		if in.Name == "" {
@@ -145,15 +214,15 @@ func bindInputs(sig *opset.Operator, op OpOptions) (map[string]onnxpb.TensorProt
 			continue
 		}
 		types := sig.TypeStrings(f)
-		if !slices.Contains(types, tensorString(in.Type)) {
-			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Tensor: in.Name, Msg: fmt.Sprintf("%s does not take %s as %s in this opset", sig.Name, onnxpb.TypeName(in.Type), f.Name),
+		if !slices.Contains(types, in.signature()) {
+			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Tensor: in.Name, Msg: fmt.Sprintf("%s does not take %s as %s in this opset", sig.Name, in.shown(), f.Name),
 				Hint: "it takes " + strings.Join(types, ", ")}
 		}
-		if was, ok := bound[f.Type]; ok && was != in.Type && sameType(sig, f) {
-			return nil, onnxpb.Errorf(onnxpb.Usage, "%s takes inputs of one type as %s: %s and %s given", sig.Name, f.Type, onnxpb.TypeName(was), onnxpb.TypeName(in.Type))
+		if was, ok := bound[f.Type]; ok && was != in.signature() && sameType(sig, f) {
+			return nil, onnxpb.Errorf(onnxpb.Usage, "%s takes inputs of one type as %s: %s and %s given", sig.Name, f.Type, plain(was), in.shown())
 		}
 		if _, ok := bound[f.Type]; !ok {
-			bound[f.Type] = in.Type
+			bound[f.Type] = in.signature()
 		}
 	}
 	return bound, nil
@@ -195,7 +264,7 @@ func checkAttributes(sig *opset.Operator, attrs []*onnxpb.AttributeProto) error 
 }
 
 // opOutputs names and types the outputs.
-func opOutputs(sig *opset.Operator, op OpOptions, bound map[string]onnxpb.TensorProto_DataType) ([]OpValue, error) {
+func opOutputs(sig *opset.Operator, op OpOptions, bound map[string]string) ([]OpValue, error) {
 	outputs := slices.Clone(op.Outputs)
 	if len(outputs) == 0 {
 		for i := range sig.MinOutputs {
@@ -219,53 +288,58 @@ func opOutputs(sig *opset.Operator, op OpOptions, bound map[string]onnxpb.Tensor
 			}
 			continue
 		}
+		if !out.typed() {
+			continue // it follows, or not: see declareOutputs
+		}
 		types := sig.TypeStrings(f)
-		t, told := outputType(f, types, op.Attributes, bound)
-		switch {
-		case out.Type == onnxpb.TensorProto_UNDEFINED && !told:
-			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Tensor: out.Name, Msg: fmt.Sprintf("the type of output %s of %s does not follow from its inputs", f.Name, sig.Name),
-				Hint: "give it, as in " + out.Name + ":float32; it may be " + strings.Join(types, ", ")}
-		case out.Type == onnxpb.TensorProto_UNDEFINED:
-			out.Type = t
-		case told && t != out.Type && sameType(sig, f):
-			return nil, onnxpb.Errorf(onnxpb.Usage, "output %q of %s is %s here, not %s", out.Name, sig.Name, onnxpb.TypeName(t), onnxpb.TypeName(out.Type))
+		if t, told := outputType(f, types, op.Attributes, bound); told && t != out.signature() && sameType(sig, f) {
+			return nil, onnxpb.Errorf(onnxpb.Usage, "output %q of %s is %s here, not %s", out.Name, sig.Name, plain(t), out.shown())
 		}
-		if !slices.Contains(types, tensorString(out.Type)) {
-			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Tensor: out.Name, Msg: fmt.Sprintf("%s does not give %s in this opset", sig.Name, onnxpb.TypeName(out.Type)), Hint: "it may be " + strings.Join(types, ", ")}
-		}
-		if out.Shape == nil && i == 0 {
-			out.Shape = elementwiseShape(sig.Name, op.Inputs)
+		if !slices.Contains(types, out.signature()) {
+			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Tensor: out.Name, Msg: fmt.Sprintf("%s does not give %s in this opset", sig.Name, out.shown()), Hint: "it may be " + strings.Join(types, ", ")}
 		}
 	}
 	return outputs, nil
 }
 
-// outputType returns the type of a formal output where it follows from what is given.
-func outputType(f opset.Formal, types []string, attrs []*onnxpb.AttributeProto, bound map[string]onnxpb.TensorProto_DataType) (onnxpb.TensorProto_DataType, bool) {
+// shown writes the type for people.
+func (v OpValue) shown() string {
+	if v.Whole != nil {
+		return onnxpb.FormatTypeProto(v.Whole)
+	}
+	return onnxpb.TypeName(v.Type)
+}
+
+// plain writes a type of a signature as the command line does, where it is a tensor: float32.
+func plain(signature string) string {
+	inner, ok := strings.CutPrefix(strings.TrimSuffix(signature, ")"), "tensor(")
+	if t, err := onnxpb.ParseType(inner); ok && err == nil {
+		return onnxpb.TypeName(t)
+	}
+	return signature
+}
+
+// outputType returns the type of a formal output, as signatures write it, where it follows from what is given.
+func outputType(f opset.Formal, types []string, attrs []*onnxpb.AttributeProto, bound map[string]string) (string, bool) {
 	if t, ok := bound[f.Type]; ok {
 		return t, true
 	}
 	if len(types) == 1 {
-		inner, ok := strings.CutPrefix(types[0], "tensor(")
-		if !ok {
-			return 0, false
-		}
-		t, err := onnxpb.ParseType(strings.TrimSuffix(inner, ")"))
-		return t, err == nil
+		return types[0], true
 	}
 	for _, a := range attrs {
 		switch a.GetName() {
 		case "to", "dtype", "output_dtype":
 			if a.GetI() != 0 {
-				return onnxpb.TensorProto_DataType(a.GetI()), true
+				return tensorString(onnxpb.TensorProto_DataType(a.GetI())), true
 			}
 		case "value":
 			if a.T != nil {
-				return onnxpb.TensorProto_DataType(a.T.GetDataType()), true
+				return tensorString(onnxpb.TensorProto_DataType(a.T.GetDataType())), true
 			}
 		}
 	}
-	return 0, false
+	return "", false
 }
 
 // tensorString writes the type of a tensor as signatures do: float32 is tensor(float).

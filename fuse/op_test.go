@@ -29,6 +29,11 @@ const (
 	bool_ = onnxpb.TensorProto_BOOL
 )
 
+// seqOf is a sequence of tensors.
+func seqOf(elem onnxpb.TensorProto_DataType) *onnxpb.TypeProto {
+	return &onnxpb.TypeProto{Value: &onnxpb.TypeProto_SequenceType{SequenceType: &onnxpb.TypeProto_Sequence{ElemType: onnxpb.TensorType(elem, nil)}}}
+}
+
 // TestOp builds operators of many forms and compares what the model declares; each passes the checker.
 func TestOp(t *testing.T) {
 	in := func(name string, elem onnxpb.TensorProto_DataType, shape string) fuse.OpValue {
@@ -47,15 +52,26 @@ func TestOp(t *testing.T) {
 		{"Add", fuse.OpOptions{Inputs: []fuse.OpValue{in("a", f32, "[2]"), in("a", f32, "[2]")}}, 17, "C float32 [2]"},
 		{"Less", fuse.OpOptions{Inputs: []fuse.OpValue{in("a", f32, "[2,1]"), in("b", f32, "[1,5]")}}, 17, "C bool [2,5]"},
 		{"Cast", fuse.OpOptions{Inputs: []fuse.OpValue{in("x", f32, "[N]")}, Attributes: []*onnxpb.AttributeProto{onnxpb.Int("to", int64(i64))}}, 13, "output int64 [N]"},
-		{"TopK", fuse.OpOptions{Inputs: []fuse.OpValue{in("x", f32, "[N,9]"), in("k", i64, "[1]")}}, 17, "Values float32, Indices int64"},
+		{"TopK", fuse.OpOptions{Inputs: []fuse.OpValue{in("x", f32, "[N,9]"), in("k", i64, "[1]")}}, 17, "Values float32 [N,?], Indices int64 [N,?]"},
 		{"Clip", fuse.OpOptions{Inputs: []fuse.OpValue{in("x", f32, "[N]"), {}, in("max", f32, "[]")}}, 13, "output float32 [N]"},
-		{"Split", fuse.OpOptions{Inputs: []fuse.OpValue{in("x", f32, "[4]")}, Outputs: []fuse.OpValue{{Name: "a"}, {Name: "b"}}}, 13, "a float32, b float32"},
-		{"Concat", fuse.OpOptions{Inputs: []fuse.OpValue{in("a", i64, "[1]"), in("b", i64, "[1]"), in("c", i64, "[1]")}, Attributes: []*onnxpb.AttributeProto{onnxpb.Int("axis", 0)}}, 13, "concat_result int64"},
+		{"Split", fuse.OpOptions{Inputs: []fuse.OpValue{in("x", f32, "[4]")}, Outputs: []fuse.OpValue{{Name: "a"}, {Name: "b"}}}, 13, "a float32 [2], b float32 [2]"},
+		{"Concat", fuse.OpOptions{Inputs: []fuse.OpValue{in("a", i64, "[1]"), in("b", i64, "[1]"), in("c", i64, "[1]")}, Attributes: []*onnxpb.AttributeProto{onnxpb.Int("axis", 0)}}, 13, "concat_result int64 [3]"},
 		{"Where", fuse.OpOptions{Inputs: []fuse.OpValue{in("c", bool_, "[N,1]"), in("x", f32, "[N,3]"), in("y", f32, "[]")}}, 16, "output float32 [N,3]"},
-		{"ConstantOfShape", fuse.OpOptions{Inputs: []fuse.OpValue{in("s", i64, "[2]")}, Attributes: []*onnxpb.AttributeProto{onnxpb.TensorAttr("value", onnxpb.TensorOf("", []int64{1}, []int64{7}))}}, 13, "output int64"},
+		{"ConstantOfShape", fuse.OpOptions{Inputs: []fuse.OpValue{in("s", i64, "[2]")}, Attributes: []*onnxpb.AttributeProto{onnxpb.TensorAttr("value", onnxpb.TensorOf("", []int64{1}, []int64{7}))}}, 13, "output int64 [?,?]"},
 		{"ConstantOfShape", fuse.OpOptions{Inputs: []fuse.OpValue{in("s", i64, "[2]")}, Outputs: []fuse.OpValue{in("z", f32, "[?,?]")}}, 13, "z float32 [?,?]"},
 		{"Reshape", fuse.OpOptions{Inputs: []fuse.OpValue{in("x", f32, "[N,6]"), {Name: "s", Type: i64, Value: onnxpb.ArrayOf([]int64{2}, []int64{-1, 3})}}, Outputs: []fuse.OpValue{in("y", f32, "[M,3]")}}, 13, "y float32 [M,3]"},
-		{"Scaler", fuse.OpOptions{Domain: "ai.onnx.ml", Inputs: []fuse.OpValue{in("x", f32, "[N,2]")}, Attributes: []*onnxpb.AttributeProto{onnxpb.Floats("scale", 1, 2)}}, 17, "Y float32"},
+		{"Scaler", fuse.OpOptions{Domain: "ai.onnx.ml", Inputs: []fuse.OpValue{in("x", f32, "[N,2]")}, Attributes: []*onnxpb.AttributeProto{onnxpb.Floats("scale", 1, 2)}}, 17, "Y float32 [N,2]"},
+		// Old operator sets, where constants are inputs too.
+		{"Reshape", fuse.OpOptions{Inputs: []fuse.OpValue{in("x", f32, "[N,6]"), {Name: "s", Type: i64, Shape: onnxpb.Numbers(2), Value: onnxpb.ArrayOf([]int64{2}, []int64{-1, 3})}}}, 5, "reshaped float32 [2*N,3]"},
+		{"Upsample", fuse.OpOptions{Inputs: []fuse.OpValue{in("x", f32, "[1,2,3,4]")}, Attributes: []*onnxpb.AttributeProto{onnxpb.Floats("scales", 1, 1, 2, 2)}}, 7, "Y float32 [1,2,6,8]"},
+		{"Add", fuse.OpOptions{Inputs: []fuse.OpValue{in("a", f32, "[N,3]"), in("b", f32, "[N,3]")}}, 1, "C float32 [N,3]"},
+		// Sequences.
+		{"SequenceConstruct", fuse.OpOptions{Inputs: []fuse.OpValue{in("a", f32, "[N]"), in("b", f32, "[N]")}}, 17, "output_sequence sequence(float32 [N])"},
+		{"SequenceLength", fuse.OpOptions{Inputs: []fuse.OpValue{{Name: "s", Whole: seqOf(f32)}}}, 17, "length int64 []"},
+		{"SequenceAt", fuse.OpOptions{Inputs: []fuse.OpValue{{Name: "s", Whole: seqOf(f32)}, in("i", i64, "[]")}}, 17, "tensor float32"},
+		// Operators that nobody knows.
+		{"Fancy", fuse.OpOptions{Domain: "my.ops", Inputs: []fuse.OpValue{in("x", f32, "[N]"), {}, in("z", i64, "[]")}, Outputs: []fuse.OpValue{in("y", f32, "[N,2]")}, Attributes: []*onnxpb.AttributeProto{onnxpb.Str("mode", "fast")}, Version: 3}, 17, "y float32 [N,2]"},
+		{"Gelu", fuse.OpOptions{Domain: "com.microsoft", Inputs: []fuse.OpValue{in("x", f32, "[N,4]")}, Outputs: []fuse.OpValue{{Name: "y"}}}, 17, "y float32 [N,4]"},
 	} {
 		m, err := fuse.Op(c.op, c.o, fuse.PartOptions{Opset: c.at})
 		if err != nil {
@@ -65,6 +81,9 @@ func TestOp(t *testing.T) {
 		var got []string
 		for _, v := range m.Graph.Output {
 			s := v.GetName() + " " + onnxpb.TypeName(v.ElemType())
+			if v.GetType().GetTensorType() == nil {
+				s = v.GetName() + " " + onnxpb.FormatTypeProto(v.GetType())
+			}
 			if dims, ok := v.Shape(); ok {
 				s += " " + onnxpb.FormatShape(dims)
 			}
@@ -122,7 +141,10 @@ func TestOpRefuses(t *testing.T) {
 		{"Softmax", fuse.OpOptions{Inputs: []fuse.OpValue{x}, Attributes: []*onnxpb.AttributeProto{onnxpb.Float("axis", 1)}}, 17, "of the type int"},
 		{"Softmax", fuse.OpOptions{Inputs: []fuse.OpValue{x}, Attributes: []*onnxpb.AttributeProto{onnxpb.Int("axis", 1), onnxpb.Int("axis", 0)}}, 17, "twice"},
 		{"Concat", fuse.OpOptions{Inputs: []fuse.OpValue{x, x}}, 17, "needs the attribute \"axis\""},
-		{"ConstantOfShape", fuse.OpOptions{Inputs: []fuse.OpValue{opIn(t, "s", i64, "[1]")}}, 17, "does not follow"},
+		{"Optional", fuse.OpOptions{}, 17, "does not follow"},
+		{"Add", fuse.OpOptions{Inputs: []fuse.OpValue{opIn(t, "x", f32, "[2]"), opIn(t, "y", f32, "[3]")}}, 17, "3"},
+		{"SequenceLength", fuse.OpOptions{Inputs: []fuse.OpValue{x}}, 17, "does not take float32"},
+		{"Fancy", fuse.OpOptions{Domain: "my.ops", Inputs: []fuse.OpValue{x}, Outputs: []fuse.OpValue{{Name: "y"}}}, 17, "does not follow"},
 		{"Fancy", fuse.OpOptions{Domain: "my.ops", Inputs: []fuse.OpValue{x}}, 17, "not known"},
 	} {
 		_, err := fuse.Op(c.op, c.o, fuse.PartOptions{Opset: c.at})

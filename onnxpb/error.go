@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -72,6 +73,26 @@ func quoted(s string) string {
 		return strconv.Quote(strings.TrimSuffix(Shortened(s, 100), "...")) + "..."
 	}
 	return strconv.Quote(s)
+}
+
+// Visible writes a text so that it stays in its line and does nothing to a terminal: what is not to be printed is escaped.
+func Visible(s string) string {
+	clean := func(r rune) bool { return r != unicode.ReplacementChar && (unicode.IsPrint(r) || r == ' ') }
+	if strings.IndexFunc(s, func(r rune) bool { return !clean(r) }) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case clean(r) || r == unicode.ReplacementChar && strings.HasPrefix(s[i:], "\uFFFD"):
+			b.WriteRune(r)
+		case r == unicode.ReplacementChar:
+			fmt.Fprintf(&b, "\\x%02x", s[i])
+		default:
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
 }
 
 // Shortened returns a text of more than so many bytes as its beginning and "...".

@@ -44,21 +44,14 @@ func setBatch(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions) (*Report, 
 	}
 	edit := &Report{Edit: r.Edit}
 	var untouched *onnxpb.ModelProto
-	if !free && old == 1 && slices.ContainsFunc(m.GetGraph().GetNode(), func(n *onnxpb.NodeProto) bool {
-		return n.GetOpType() == "Squeeze" || n.GetOpType() == "GatherND" || n.GetOpType() == "ScatterND"
-	}) {
+	if !free && old == 1 {
 		untouched = onnxpb.Clone(m)
 	}
 	flow, err := followBatch(work, in, old, free, o, edit)
 	if err != nil && untouched != nil {
-		f, again, told, blocked := followRewritten(untouched, in, o, flow)
-		var e *onnxpb.Error
-		if f != nil {
-			work, edit, flow, err = again, told, f, nil
-		} else if blocked != "" && errors.As(err, &e) {
-			why := *e
-			why.Msg += fmt.Sprintf("; the axis could stay if %q behind it were known to work beside it", blocked)
-			err = &why
+		f, again, told, why := followRewritten(untouched, in, o, flow, err)
+		if err = why; err == nil {
+			work, edit, flow = again, told, f
 		}
 	}
 	if err != nil && free && in.claimedByOutputs(m) {
@@ -129,45 +122,85 @@ func followBatch(m *onnxpb.ModelProto, in *batchInputsOf, old int64, free bool, 
 	return flow, outputsKeepRows(m, flow)
 }
 
-// mostRounds bounds how often a model is gone through for another Squeeze.
-const mostRounds = 100
+// mostRounds bounds how often a model is gone through for another node that is in the way, mostNodes how many nodes are gone through in all.
+const (
+	mostRounds = 100
+	mostNodes  = 4_000_000
+)
 
 // followRewritten writes otherwise, one after the other, what computes the same for one row and cannot be followed as it stands, until the batch can be followed; flow is what was
-// found of the model before. It returns nil if that does not help, and which node was in the way of a Squeeze. The model may be left half done.
-func followRewritten(m *onnxpb.ModelProto, in *batchInputsOf, o BatchOptions, flow *batchFlow) (_ *batchFlow, _ *onnxpb.ModelProto, _ *Report, blocked string) {
+// found of the model before, why the reason that it could not be followed. It returns why not if that does not help. The model may be left half done.
+func followRewritten(m *onnxpb.ModelProto, in *batchInputsOf, o BatchOptions, flow *batchFlow, why error) (_ *batchFlow, _ *onnxpb.ModelProto, _ *Report, _ error) {
+	if flow == nil {
+		return nil, nil, nil, why
+	}
+	// Of all that is in the way, the last in the order of the nodes is told: what comes before it was overcome.
+	far, order, blocked := 0, map[string]int{}, ""
+	for i, n := range m.GetGraph().GetNode() {
+		for _, name := range n.GetOutput() {
+			order[name] = i
+		}
+	}
+	far = order[flow.stuck]
+	fail := func() (*batchFlow, *onnxpb.ModelProto, *Report, error) {
+		var e *onnxpb.Error
+		if blocked != "" && errors.As(why, &e) {
+			told := *e
+			told.Msg += fmt.Sprintf("; the axis could stay if %q behind it were known to work beside it", blocked)
+			return nil, nil, nil, &told
+		}
+		return nil, nil, nil, why
+	}
 	edit := &Report{}
 	var squeezes []squeezedBatch
 	numbers := &rowNumbers{report: edit, done: map[*onnxpb.NodeProto]bool{}}
-	for rounds := 0; ; rounds++ {
-		if !numbers.take(m, flow) {
-			// Each round finds one that those before do not lead to.
-			if flow == nil || flow.squeezed == nil || slices.Contains(squeezes, *flow.squeezed) || rounds == mostRounds {
-				return nil, nil, nil, ""
-			}
+	other := &oneRow{report: edit, done: map[string]bool{}}
+	stuck, facts := flow.stuck, flow.facts // where, and what is known of the values by then
+	var kept map[string]int
+	for range min(mostRounds, max(8, mostNodes/(1+len(m.GetGraph().GetNode())))) {
+		// Each round finds something that those before do not lead to.
+		switch {
+		case blocked == "" && numbers.take(m, facts):
+		case blocked == "" && flow != nil && flow.squeezed != nil && !slices.Contains(squeezes, *flow.squeezed):
 			squeezes = append(squeezes, *flow.squeezed)
 			for _, s := range flow.squeezers() {
 				if !slices.Contains(squeezes, s) {
 					squeezes = append(squeezes, s)
 				}
 			}
+		case !other.take(m, stuck, facts, kept):
+			return fail()
 		}
 		work, told := onnxpb.Clone(m), &Report{}
 		told.Merge(edit)
 		// All at once, as what one of them leaves may meet what another one does.
+		blocked = ""
 		if len(squeezes) > 0 {
-			var facts map[string]*batchFact
-			if flow != nil {
-				facts = flow.facts
+			ok, at, node := keepSqueezed(work, squeezes, facts, told)
+			if kept = at; !ok {
+				if node == nil || len(node.GetOutput()) == 0 {
+					return fail()
+				}
+				stuck, blocked = node.Output[0], node.Label()
+				continue
 			}
-			if kept, node := keepSqueezed(work, squeezes, facts, told); !kept {
-				return nil, nil, nil, node
+			if other.wrote && slices.ContainsFunc(m.GetGraph().GetOutput(), func(v *onnxpb.ValueInfoProto) bool { _, grown := kept[v.GetName()]; return grown }) {
+				return fail() // what was not dropped before is not to make an output larger
 			}
 		}
-		var err error
-		if flow, err = followBatch(work, in, 1, false, o, told); err == nil {
-			return flow, work, told, ""
+		next, err := followBatch(work, in, 1, false, o, told)
+		if err == nil {
+			return next, work, told, nil
 		}
+		if next == nil {
+			return fail()
+		}
+		if at, there := order[next.stuck]; there && at > far {
+			far, why = at, err
+		}
+		flow, stuck, facts = next, next.stuck, next.facts
 	}
+	return fail()
 }
 
 // outputsKeepRows holds every output that depends on the rows to having one axis that holds them and nothing else.
@@ -182,14 +215,20 @@ func outputsKeepRows(m *onnxpb.ModelProto, flow *batchFlow) error {
 			label = n.Label()
 		}
 		refuse := func(format string, args ...any) error {
+			flow.stuck = o.GetName()
 			return &onnxpb.Error{Kind: onnxpb.Refused, Node: label, Tensor: o.GetName(), Msg: "the batch cannot be changed: " + fmt.Sprintf(format, args...),
 				Hint: "take the output off the graph with onnxtool extract, if it is not needed"}
 		}
 		switch {
 		case x.sized():
 			return refuse("this output is computed from the size of the batch: %s", formatExtents(x.vals))
+		case x.seq != nil && x.moves():
+			return refuse("this output is a sequence of what depends on the batch")
 		case !x.rows():
 		case !x.plain():
+			if !x.outer.is(1) {
+				return refuse("this output lost its batch axis: axis %d holds the rows %s times, one block behind the other (%s)", x.axis, x.outer, formatExtents(x.dims))
+			}
 			return refuse("this output lost its batch axis: axis %d holds the rows together with other elements (%s)", x.axis, formatExtents(x.dims))
 		}
 	}

@@ -2,6 +2,7 @@ package surgery
 
 import (
 	"fmt"
+	"slices"
 
 	"onnxtool/onnxpb"
 )
@@ -188,7 +189,7 @@ func (c *batchCall) concat() ([]*batchFact, error) {
 			continue
 		}
 		if x.axis == axis {
-			return nil, c.mixes("it joins along axis %d, which holds the batch (%s)", axis, formatExtents(x.dims))
+			return c.stack(axis)
 		}
 		if holder < 0 {
 			holder = i
@@ -225,11 +226,68 @@ func (c *batchCall) concat() ([]*batchFact, error) {
 	return one(rowsFact(dims, h.axis, h.outer))
 }
 
+// stack is Concat of rows behind rows: the result has them several times, one block behind the other.
+func (c *batchCall) stack(axis int) ([]*batchFact, error) {
+	blocks := extentOf(0)
+	for i, x := range c.in {
+		if !x.rows() || x.axis != axis || x.dims[axis] != x.outer.mul(batchExtent) {
+			return nil, c.mixes("it joins %q (%s) along axis %d, which holds the batch", c.n.Input[i], formatExtents(x.dims), axis)
+		}
+		blocks = c.f.arith("Add", blocks, x.outer, onnxpb.TensorProto_INT64)
+	}
+	dims := append([]extent{}, c.in[0].dims...)
+	dims[axis] = blocks.mul(batchExtent)
+	return one(rowsFact(dims, axis, blocks))
+}
+
+// unstack is Split of blocks of rows, into as many blocks each.
+func (c *batchCall) unstack(x *batchFact, axis int) ([]*batchFact, error) {
+	blocks, known := x.outer.num()
+	count := int64(len(c.n.GetOutput()))
+	sizes, given, err := c.ints("split", 1)
+	switch {
+	case !known || x.dims[axis] != x.outer.mul(batchExtent) || count == 0 || blocks%count != 0:
+		return nil, c.mixes("it splits axis %d, which holds the batch (%s)", axis, formatExtents(x.dims))
+	case given && err == nil && !c.f.free: // sizes for the old number of rows
+		for _, n := range sizes {
+			if n != blocks/count*c.f.old {
+				return nil, c.mixes("it splits axis %d, which holds the batch (%s), into %v", axis, formatExtents(x.dims), sizes)
+			}
+		}
+		c.changed("split", extentsOf(sizes), nil)
+		c.n.Attribute = slices.DeleteFunc(c.n.Attribute, func(a *onnxpb.AttributeProto) bool { return a.GetName() == "split" })
+		if len(c.n.Input) > 1 {
+			c.f.replaced = append(c.f.replaced, c.n.Input[1])
+			c.n.Input, c.in = slices.Clone(c.n.Input[:1]), c.in[:1]
+		}
+		if c.f.opset >= 18 {
+			setAttr(c.n, onnxpb.Int("num_outputs", count))
+		}
+	case given && err == nil:
+		return nil, c.mixes("it splits axis %d, which holds the batch (%s), into %v", axis, formatExtents(x.dims), sizes)
+	case err != nil: // computed, and not known
+		of := c.input(1)
+		if of == nil || int64(len(of.vals)) != count || slices.ContainsFunc(of.vals, func(v extent) bool { return v != batchExtent.mul(extentOf(blocks/count)) }) {
+			return nil, c.mixes("it splits axis %d, which holds the batch (%s), into what is not known", axis, formatExtents(x.dims))
+		}
+	}
+	outs := make([]*batchFact, count)
+	for i := range outs {
+		outs[i] = like(x)
+		outs[i].outer = extentOf(blocks / count)
+		outs[i].dims[axis] = outs[i].outer.mul(batchExtent)
+	}
+	return outs, nil
+}
+
 // split is Split.
 func (c *batchCall) split() ([]*batchFact, error) {
 	x, err := c.data(0)
 	if err != nil {
 		return nil, err
+	}
+	if axis, err := c.axis(x, 0); err == nil && x.rows() && axis == x.axis {
+		return c.unstack(x, axis)
 	}
 	axis, err := c.axisBeside(x, 0, "splits")
 	if err != nil {

@@ -125,21 +125,6 @@ func setAttr(n *onnxpb.NodeProto, a *onnxpb.AttributeProto) {
 	n.Attribute = append(n.Attribute, a)
 }
 
-// insert puts a node before another one, and returns its output.
-func (k *keptAxis) insert(before *onnxpb.NodeProto, op, name string, inputs []string, attrs ...*onnxpb.AttributeProto) string {
-	name = k.names.Value(name)
-	if k.before == nil {
-		k.before = map[*onnxpb.NodeProto][]*onnxpb.NodeProto{}
-	}
-	k.before[before] = append(k.before[before], onnxpb.Node(op, k.names.Node(name), inputs, []string{name}, attrs...))
-	return name
-}
-
-// numbers makes a constant for a node to read.
-func (k *keptAxis) numbers(n *onnxpb.NodeProto, name string, v []int64) string {
-	return k.insert(n, "Constant", name, nil, onnxpb.TensorAttr("value", onnxpb.TensorOf("", []int64{int64(len(v))}, v)))
-}
-
 // setNumbers has a node read other numbers in an input.
 func (k *keptAxis) setNumbers(n *onnxpb.NodeProto, input int, what string, v []int64) {
 	for len(n.Input) <= input {
@@ -165,10 +150,7 @@ func (k *keptAxis) given(n *onnxpb.NodeProto, attr string, input int) (list []in
 
 // unsqueezed gives a value that does not have the axis one of size 1.
 func (k *keptAxis) unsqueezed(n *onnxpb.NodeProto, name string, at int) string {
-	if k.m.OpsetVersion("") < 13 {
-		return k.insert(n, "Unsqueeze", name+"_beside", []string{name}, onnxpb.Ints("axes", int64(at)))
-	}
-	return k.insert(n, "Unsqueeze", name+"_beside", []string{name, k.numbers(n, name+"_axes", []int64{int64(at)})})
+	return k.inserter.axes(n, "Unsqueeze", name+"_beside", name, int64(at))
 }
 
 // along moves the attribute axis.
@@ -184,7 +166,7 @@ func (k *keptAxis) unsqueeze(n *onnxpb.NodeProto, rank, at int) bool {
 	if !ok || !given {
 		return false
 	}
-	list, _, ok := k.axes(n, rank+len(axes))
+	list, _, ok := k.axesOf(n, rank+len(axes))
 	if !ok {
 		return false
 	}
@@ -215,7 +197,7 @@ func (k *keptAxis) unsqueeze(n *onnxpb.NodeProto, rank, at int) bool {
 
 // squeezeMore is a Squeeze of other axes.
 func (k *keptAxis) squeezeMore(n *onnxpb.NodeProto, rank, at int) bool {
-	list, given, ok := k.axes(n, rank)
+	list, given, ok := k.axesOf(n, rank)
 	if !ok {
 		return false
 	}
@@ -478,7 +460,7 @@ func (k *keptAxis) gemm(n *onnxpb.NodeProto, rank, at int) bool {
 
 // reduce is a reduction of other axes.
 func (k *keptAxis) reduce(n *onnxpb.NodeProto, rank, at int) bool {
-	axes, given, ok := k.axes(n, rank)
+	axes, given, ok := k.axesOf(n, rank)
 	if !ok || n.AttrInt("noop_with_empty_axes", 0) != 0 {
 		return false
 	}

@@ -54,6 +54,9 @@ func (f *batchFlow) inside(g *onnxpb.GraphProto, inputs []*batchFact) ([]*batchF
 		if outs[i] = f.facts[o.GetName()]; outs[i] == nil {
 			return nil, &onnxpb.Error{Kind: onnxpb.Unfit, Tensor: o.GetName(), Msg: "is an output of a subgraph that nothing makes", Hint: "see onnxtool check"}
 		}
+		if outs[i].seq != nil && outs[i].moves() {
+			return nil, &onnxpb.Error{Kind: onnxpb.Refused, Tensor: o.GetName(), Msg: "the batch cannot be changed: this output of a subgraph is a sequence of what depends on the batch", Hint: batchHint}
+		}
 	}
 	g.Node = f.nodes
 	for _, list := range [][]*onnxpb.ValueInfoProto{g.GetInput(), g.GetOutput(), g.GetValueInfo()} {
@@ -94,7 +97,7 @@ func cloneGraph(g *onnxpb.GraphProto) *onnxpb.GraphProto {
 // free holds an input that decides what a node runs to being the same for all rows.
 func (c *batchCall) free(i int, what string) error {
 	x := c.input(i)
-	if x.rows() || x.sized() {
+	if x.moves() {
 		return c.refuse("%s depends on the batch (input %q)", what, c.n.Input[i])
 	}
 	return nil

@@ -18,7 +18,8 @@ type batchFact struct {
 	dims   []extent
 	axis   int
 	outer  extent
-	vals   []extent // the elements in row-major order, of a small tensor of numbers or booleans where they are known; nil otherwise
+	seq    []*batchFact // of a sequence of tensors: its elements, where they are known; nil otherwise
+	vals   []extent     // the elements in row-major order, of a small tensor of numbers or booleans where they are known; nil otherwise
 }
 
 func freeFact(dims []extent) *batchFact { return &batchFact{ranked: true, dims: dims, axis: -1} }

@@ -37,6 +37,7 @@ type batchFlow struct {
 	replaced  []string          // values that a mended node does not read any more
 	shared    map[string]string // values that mends made, by what they are, for others to read
 	squeezed  *squeezedBatch    // the Squeeze that was refused, as it drops the batch
+	stuck     string            // the first output of the node that was refused, or the output of the graph
 }
 
 // newBatchFlow starts an analysis of the batch in some inputs; old is the batch that the constants of the graph were made for.
@@ -122,12 +123,23 @@ func (f *batchFlow) run() error {
 	f.nodes = make([]*onnxpb.NodeProto, 0, len(top.GetNode()))
 	for _, n := range top.GetNode() {
 		if err := f.process(n); err != nil {
+			f.stuck = firstOutput(n)
 			return err
 		}
 	}
 	top.Node = f.nodes
 	dropReplaced(f.g.Model, f.replaced, f.report)
 	return nil
+}
+
+// firstOutput names a node by what it makes; it is empty where that is nothing.
+func firstOutput(n *onnxpb.NodeProto) string {
+	for _, o := range n.GetOutput() {
+		if o != "" {
+			return o
+		}
+	}
+	return ""
 }
 
 // batchCall is one node under analysis.
@@ -177,12 +189,12 @@ func (f *batchFlow) step(n *onnxpb.NodeProto) (replaced bool, err error) {
 			return false, &onnxpb.Error{Kind: onnxpb.Unfit, Node: n.Label(), Tensor: name, Msg: "is read before it is made, or never made", Hint: "see onnxtool check; onnxtool tidy sorts the nodes"}
 		}
 		c.in[i] = x
-		moves = moves || x.rows() || x.sized()
+		moves = moves || x.moves()
 		random = random || f.random[name]
 	}
 	for _, name := range captured(n) {
 		random = random || f.random[name]
-		if x := f.facts[name]; x.rows() || x.sized() {
+		if x := f.facts[name]; x.moves() {
 			moves, c.captures = true, append(c.captures, name)
 		}
 	}
@@ -235,7 +247,7 @@ func (f *batchFlow) step(n *onnxpb.NodeProto) (replaced bool, err error) {
 // ranked adds what was inferred of a value of which nothing else is known; it does not depend on the batch.
 func (f *batchFlow) ranked(name string, x *batchFact) *batchFact {
 	v := f.inferred().Value(name)
-	if v == nil || v.Kind != shape.Tensor || !v.Ranked || x.rows() || x.sized() {
+	if v == nil || v.Kind != shape.Tensor || !v.Ranked || x.moves() {
 		return x
 	}
 	y := *x
@@ -263,6 +275,9 @@ func isRandom(n *onnxpb.NodeProto) bool {
 func (c *batchCall) outputs(moves bool) ([]*batchFact, error) {
 	if x := c.values(); x != nil {
 		return []*batchFact{x}, nil
+	}
+	if outs, followed, err := c.sequences(); followed {
+		return outs, err
 	}
 	if moves {
 		if outs, followed, err := c.subgraphs(); followed {
@@ -351,7 +366,7 @@ func captured(n *onnxpb.NodeProto) []string {
 }
 
 // batchHint is what is left to do where a model does not allow another batch.
-const batchHint = "if the batch is another axis of an input, name it: --axis INPUT=AXIS; else run it row by row, or export it with a free batch axis"
+const batchHint = "if the batch is another axis of an input, name it: --axis INPUT=AXIS; else export the model with a free batch axis, or have each row run by itself, which is slow: --each-row"
 
 // refuse makes the error that this node does not allow the change of the batch.
 func (c *batchCall) refuse(format string, args ...any) *onnxpb.Error {
@@ -422,6 +437,9 @@ func (c *batchCall) ints(attr string, input int) (list []int64, given bool, err 
 		return nil, false, nil
 	}
 	list, ok := x.numbers()
+	if !ok && !x.moves() && x.vals == nil {
+		list, ok = constants(c.f.inferred().Value(c.n.Input[input])) // it may follow from more than is looked at here
+	}
 	if !ok {
 		return nil, false, c.refuse("the numbers in its input %q are not known", c.n.Input[input])
 	}

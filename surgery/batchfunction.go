@@ -72,7 +72,7 @@ func (f *batchFlow) call(n *onnxpb.NodeProto, body *onnxpb.FunctionProto) error 
 			return &onnxpb.Error{Kind: onnxpb.Unfit, Node: n.Label(), Tensor: name, Msg: "is read before it is made, or never made", Hint: "see onnxtool check; onnxtool tidy sorts the nodes"}
 		}
 		c.in[i] = x
-		moves = moves || x.rows() || x.sized()
+		moves = moves || x.moves()
 	}
 	if f.depth++; f.depth > 32 {
 		return c.refuse("its function calls itself, or functions stand too deep within each other")

@@ -119,7 +119,7 @@ func (c *batchCall) loop() ([]*batchFact, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(outs) == 0 || outs[0].rows() || outs[0].sized() {
+	if len(outs) == 0 || outs[0].moves() {
 		return nil, c.refuse("whether it goes on depends on the batch")
 	}
 	result := slices.Clone(settled)
@@ -142,11 +142,23 @@ func (f *batchFlow) stacked(x *batchFact, axis int, passes extent) *batchFact {
 	return y
 }
 
+// oldScan is Scan of opset 8, which has the batch in axis 0 of all its inputs and outputs, and runs its body on each row by itself.
+func (c *batchCall) oldScan() ([]*batchFact, error) {
+	var all rowInputs
+	for i := range c.in {
+		all.all = append(all.all, i)
+	}
+	return c.perRow(all)
+}
+
 // scan is Scan, from version 9 on: it must not run along the batch.
 func (c *batchCall) scan() ([]*batchFact, error) {
 	body := c.n.Attr("body").GetG()
 	scans := int(c.n.AttrInt("num_scan_inputs", 0))
 	count := len(c.in) - scans
+	if c.f.opset < 9 && len(c.captures) == 0 {
+		return c.oldScan()
+	}
 	if body == nil || scans < 1 || count < 0 || c.f.opset < 9 {
 		return nil, c.refuse("what this version of it does to the rows of a batch is not known")
 	}

@@ -145,15 +145,15 @@ func (c *batchCall) pool() ([]*batchFact, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.outputsUsed() > 1 && x.rows() {
-		return nil, c.refuse("its indices count through all rows")
-	}
 	y := like(x)
 	windows, ok := c.windows(x.rank()-2, nil)
 	for i := range x.rank() - 2 {
 		if y.dims[i+2] = c.f.unknown(); ok {
 			y.dims[i+2] = c.f.slide(x.dims[i+2], windows[i])
 		}
+	}
+	if c.outputsUsed() > 1 && x.rows() {
+		return c.poolPlaces(x, y)
 	}
 	return one(y)
 }

@@ -24,6 +24,9 @@ func init() {
 	add(func(c *batchCall) ([]*batchFact, error) {
 		return nil, c.mixes("its scale is that of the whole tensor, over all rows")
 	}, at(0), 0, "DynamicQuantizeLinear")
+	add(func(c *batchCall) ([]*batchFact, error) {
+		return nil, c.mixes("its ones stand where the numbers of rows and columns are equal")
+	}, at(0), 0, "EyeLike")
 	add((*batchCall).quantize, at(0), 0, "QuantizeLinear", "DequantizeLinear")
 
 	add((*batchCall).reduce, at(0), 0, "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd",
@@ -70,6 +73,8 @@ func init() {
 	add((*batchCall).recurrent, at(0, 4, 5, 6), 0, "LSTM", "GRU", "RNN")
 	add((*batchCall).scatterElements, at(0, 1, 2), 0, "ScatterElements", "Scatter")
 	add((*batchCall).reverseSequence, at(0, 1), 0, "ReverseSequence")
+	add((*batchCall).maxUnpool, at(0, 1), at(2), "MaxUnpool")
+	add((*batchCall).dft, at(0), 0, "DFT")
 	add((*batchCall).det, at(0), 0, "Det")
 	add((*batchCall).rotary, anyInput, 0, "RotaryEmbedding")
 	add((*batchCall).affineGrid, at(0), at(1), "AffineGrid")
@@ -78,7 +83,9 @@ func init() {
 		"Attention": {all: []int{0, 1, 2, 4, 5, 6}, either: map[int]int{3: 4}},
 	})
 	microsoftBatchRules = map[string]batchRule{"RotaryEmbedding": batchRules["RotaryEmbedding"]}
-	perRowOps["RotaryEmbedding"] = true
+	for _, op := range []string{"RotaryEmbedding", "MaxUnpool", "DFT", "Scan", "Gather"} {
+		perRowOps[op] = true
+	}
 	for _, op := range []string{"Gelu", "QuickGelu", "FastGelu", "BiasGelu"} {
 		microsoftBatchRules[op] = batchRule{(*batchCall).biased, at(0), 0}
 	}

@@ -108,6 +108,11 @@ func (c *batchCall) slice() ([]*batchFact, error) {
 	y := like(x)
 	for _, s := range specs {
 		if s.axis == x.axis {
+			if blocks, ok := sliceBlocks(x, s); ok {
+				y.outer = blocks
+				y.dims[s.axis] = blocks.mul(batchExtent)
+				continue
+			}
 			if err := c.sliceBatch(x, s); err != nil {
 				return nil, err
 			}
@@ -132,6 +137,28 @@ func (c *batchCall) slice() ([]*batchFact, error) {
 		}
 	}
 	return one(y)
+}
+
+// sliceBlocks is a slice of some of the blocks in which rows lie one behind the other, from and to a number of rows that is computed.
+func sliceBlocks(x *batchFact, s sliceSpec) (blocks extent, ok bool) {
+	if !s.known || !s.step.is(1) || x.dims[x.axis] != x.outer.mul(batchExtent) {
+		return extent{}, false
+	}
+	bound := func(v extent) (int64, bool) {
+		if v.is(0) {
+			return 0, true
+		}
+		q, ok := v.div(batchExtent)
+		n, known := q.num()
+		return n, ok && known && v.onBatch()
+	}
+	from, ok1 := bound(s.start)
+	to, ok2 := bound(s.end)
+	count, known := x.outer.num()
+	if !ok1 || !ok2 || !known || from < 0 || to > count || from >= to {
+		return extent{}, false
+	}
+	return extentOf(to - from), true
 }
 
 // sliceBatch holds a slice of the batch axis to taking all of it.
@@ -171,6 +198,15 @@ func (c *batchCall) gather() ([]*batchFact, error) {
 	if err != nil {
 		return nil, err
 	}
+	if axis, err := c.axis(x, 0); err == nil && x.rows() && index.rows() {
+		if outs, ok := c.listed(x, index, index.dims, axis); ok {
+			return outs, nil
+		}
+	} else if err == nil && x.rows() {
+		if outs, ok := c.strided(x, index, axis); ok {
+			return outs, nil
+		}
+	}
 	axis, err := c.axisBeside(x, 0, "picks rows along")
 	if err != nil {
 		return nil, err
@@ -209,6 +245,12 @@ func (c *batchCall) gatherElements() ([]*batchFact, error) {
 		}
 		index = c.in[1]
 	}
+	if index.rows() && !x.rows() && index.axis != axis && index.axis < x.rank() && x.dims[index.axis].is(1) {
+		if err := c.grow(0, index.axis, 1); err != nil {
+			return nil, err
+		}
+		x = c.in[0]
+	}
 	switch {
 	case x.rows() && (!index.rows() || index.axis != x.axis || index.dims[index.axis] != x.dims[x.axis] || index.outer != x.outer):
 		return nil, c.refuse("its indices (%s) do not grow with the rows of its data (%s)", formatExtents(index.dims), formatExtents(x.dims))
@@ -235,6 +277,11 @@ func (c *batchCall) gatherND() ([]*batchFact, error) {
 	depth, known := index.dims[index.rank()-1].num()
 	if !known || depth < 0 || batch+int(depth) > x.rank() {
 		return nil, c.refuse("its indices %s do not fit its data %s", formatExtents(index.dims), formatExtents(x.dims))
+	}
+	if x.rows() && index.rows() && batch == 0 && depth == 1 && index.axis < index.rank()-1 {
+		if outs, ok := c.listed(x, index, index.dims[:index.rank()-1], 0); ok {
+			return outs, nil
+		}
 	}
 	first := batch + int(depth) // of the axes of the data that are taken whole
 	if x.rows() && x.axis < batch && !index.rows() {

@@ -42,36 +42,30 @@ func (f *batchFlow) squeezers() []squeezedBatch {
 }
 
 // keepSqueezed rewrites a graph in which Squeezes drop a batch of one row: the axis stays where it is, and the nodes behind work beside it, until Unsqueeze or Reshape brings
-// it back, or to the outputs. For one row the graph computes the same as before, whatever the axis is; that it does for several is for the analysis to prove. It returns false
+// it back, or to the outputs. For one row the graph computes the same as before, whatever the axis is; that it does for several is for the analysis to prove. It returns where the axis is in which values, or false
 // and the node, and leaves the graph half done, where a node behind cannot be told to work beside the axis. facts are what was found of the values as they were.
-func keepSqueezed(m *onnxpb.ModelProto, squeezes []squeezedBatch, facts map[string]*batchFact, r *Report) (kept bool, blocked string) {
+func keepSqueezed(m *onnxpb.ModelProto, squeezes []squeezedBatch, facts map[string]*batchFact, r *Report) (kept bool, at map[string]int, blocked *onnxpb.NodeProto) {
 	g := m.GetGraph()
-	k := &keptAxis{m: m, names: NewNames(m), shapes: shape.Infer(m, shape.Options{}), at: map[string]int{}, back: map[string]int{}, facts: facts, report: r}
+	k := &keptAxis{m: m, inserter: newInserter(m), shapes: shape.Infer(m, shape.Options{}), at: map[string]int{}, back: map[string]int{}, facts: facts, report: r}
 	found := 0
 	for _, n := range slices.Clone(g.GetNode()) {
 		i := slices.IndexFunc(squeezes, func(s squeezedBatch) bool { return slices.Contains(n.GetOutput(), s.output) })
 		switch {
 		case i >= 0:
 			if found++; n.GetOpType() != "Squeeze" || n.GetDomain() != "" || k.reads(n) || !k.squeeze(n, squeezes[i].axis) {
-				return false, n.Label()
+				return false, k.at, n
 			}
 			continue
 		case !k.reads(n):
 			if !k.again(n) {
-				return false, n.Label()
+				return false, k.at, n
 			}
 			continue
 		case !k.beside(n):
-			return false, n.Label()
+			return false, k.at, n
 		}
 	}
-	if len(k.before) > 0 {
-		var nodes []*onnxpb.NodeProto
-		for _, n := range g.Node {
-			nodes = append(append(nodes, k.before[n]...), n)
-		}
-		g.Node = nodes
-	}
+	k.apply(g)
 	dropReplaced(m, k.unread, r)
 	for _, v := range g.GetValueInfo() {
 		k.declare(v)
@@ -84,7 +78,7 @@ func keepSqueezed(m *onnxpb.ModelProto, squeezes []squeezedBatch, facts map[stri
 			r.Note("output %q keeps the axis of the batch (axis %d), which the model dropped: its rank is one more than before", v.GetName(), k.at[v.GetName()])
 		}
 	}
-	return found == len(squeezes), ""
+	return found == len(squeezes), k.at, nil
 }
 
 // declare adds the axis to the declaration of a value that has it.
@@ -100,14 +94,13 @@ func (k *keptAxis) declare(v *onnxpb.ValueInfoProto) bool {
 
 // keptAxis are the values that have an axis of 1 more than they had.
 type keptAxis struct {
-	m      *onnxpb.ModelProto
-	names  *Names
+	m *onnxpb.ModelProto
+	inserter
 	shapes *shape.Result  // before
 	at     map[string]int // where it is
 	facts  map[string]*batchFact
 	back   map[string]int // and where it is in values that have it as they had before: those behind an Unsqueeze
-	before map[*onnxpb.NodeProto][]*onnxpb.NodeProto
-	unread []string // by nodes that were changed
+	unread []string       // by nodes that were changed
 	report *Report
 }
 
@@ -124,8 +117,8 @@ func (k *keptAxis) rank(name string) (int, bool) {
 	return len(v.Dims), true
 }
 
-// axes reads the axes of Squeeze or Unsqueeze, counted from 0 in a rank.
-func (k *keptAxis) axes(n *onnxpb.NodeProto, rank int) (list []int, given, ok bool) {
+// axesOf reads the axes of Squeeze or Unsqueeze, counted from 0 in a rank.
+func (k *keptAxis) axesOf(n *onnxpb.NodeProto, rank int) (list []int, given, ok bool) {
 	var axes []int64
 	switch a := n.Attr("axes"); {
 	case a != nil:
@@ -178,7 +171,7 @@ func (k *keptAxis) squeeze(n *onnxpb.NodeProto, axis int) bool {
 	if v, ok := dims[axis].Const(); !ok || v != 1 {
 		return false
 	}
-	list, given, ok := k.axes(n, rank)
+	list, given, ok := k.axesOf(n, rank)
 	if !ok {
 		return false
 	}
@@ -207,7 +200,7 @@ func (k *keptAxis) again(n *onnxpb.NodeProto) bool {
 	}
 	if n.GetOpType() == "Squeeze" {
 		rank, ranked := k.rank(n.Input[0])
-		list, given, ok := k.axes(n, rank)
+		list, given, ok := k.axesOf(n, rank)
 		if !given {
 			list, ok = k.ones(n.Input[0])
 		}

@@ -113,6 +113,11 @@ func (c *batchCall) computeValues() *batchFact {
 		if len(c.in) != 2 || c.in[1] == nil {
 			return nil
 		}
+		if op == "Div" {
+			if y := c.chunk(); y != nil {
+				return y
+			}
+		}
 		elem := x.elem
 		switch op {
 		case "Equal", "Greater", "Less", "And", "Or", "GreaterOrEqual", "LessOrEqual":
@@ -197,6 +202,27 @@ func (f *batchFlow) vague(from ...extent) extent {
 		}
 	}
 	return f.unknown()
+}
+
+// chunk is the length of a part of so many rows, as chunk(k) is exported: (k*N + k-1) / k, rounded down, which is N. Nil where it is no such thing.
+func (c *batchCall) chunk() *batchFact {
+	by, ok := c.in[1].numbers()
+	p := c.f.g.Producer(c.n.Input[0])
+	if !ok || len(by) != 1 || by[0] < 1 || p == nil || p.GetOpType() != "Add" || len(p.GetInput()) != 2 {
+		return nil
+	}
+	a, b := c.f.facts[p.Input[0]], c.f.facts[p.Input[1]]
+	if a == nil || b == nil || len(a.vals) != 1 || len(c.in[0].vals) != 1 || c.in[0].elem != elemInt64 {
+		return nil
+	}
+	rest, ok := b.numbers()
+	part, whole := a.vals[0].div(extentOf(by[0]))
+	if !ok || len(rest) != 1 || rest[0] < 0 || rest[0] >= by[0] || !whole || !part.onBatch() {
+		return nil
+	}
+	y := *c.in[0]
+	y.vals = []extent{part}
+	return &y
 }
 
 // either computes a truth value of one number.

@@ -7,83 +7,102 @@ import (
 	"onnxtool/onnxpb"
 )
 
-// NodeChoice says which nodes an edit is for: those that one of Names is for, one of Types and one of Graphs, where the list has any. All are names, globs, or re: and a
-// regular expression, as in RenameRule.
-type NodeChoice struct {
-	// Names are those of the nodes, at any depth. A node without a name is called by its operator and first output, as messages call it: "Conv -> y".
-	Names []string
-	// Types are operators: Conv, and with the domain where it is not ONNX's own, com.microsoft.Gelu.
-	Types []string
-	// Graphs are where the nodes stand, as onnxtool check tells it: main, choose/then_branch, "function local.Scale".
-	Graphs []string
-}
-
 // chosenNode is a node that a NodeChoice is for.
 type chosenNode struct {
 	node *onnxpb.NodeProto
 	body *nodeBody
 }
 
-// choose finds the nodes of a choice, in the order of the model. It is an error if a pattern of the choice matches nothing (with the nearest names), if no node matches all of it, and if a
-// name that is no pattern stands for several nodes.
+// choose finds the nodes of a choice, in the order of the model, in functions and training graphs too. A node without a name is called by its operator and first output as well, as messages
+// call it: "Conv -> y". It is an error if a name or pattern means no node (with the nearest names), and if a name that is no pattern means several.
 func choose(m *onnxpb.ModelProto, c NodeChoice) ([]chosenNode, error) {
-	if len(c.Names)+len(c.Types) == 0 {
-		return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: "no nodes are chosen", Hint: "name them, or give their type; patterns will do"}
+	if len(c.Names)+len(c.Makes)+len(c.Ops) == 0 {
+		return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: "no node is named", Hint: "choose nodes by their names, by what they make or by their operators"}
+	}
+	var graphs []string
+	eachBody(m, func(b *nodeBody) { graphs = append(graphs, b.name()) })
+	where, err := newMatcher("graph", c.Graphs, graphs)
+	if err != nil {
+		return nil, err
 	}
 	var all []chosenNode
-	var names, types, graphs []string
 	eachBody(m, func(b *nodeBody) {
-		graphs = append(graphs, b.name())
-		for _, n := range b.nodes() {
-			all = append(all, chosenNode{n, b})
-			names = append(names, n.Label())
-			types = append(types, typeLabel(n))
+		if where.match(b.name()) {
+			for _, n := range b.nodes() {
+				all = append(all, chosenNode{n, b})
+			}
 		}
 	})
-	byName, err := newMatcher("node", c.Names, names)
-	if err != nil {
-		return nil, err
-	}
-	byType, err := newMatcher("operator", c.Types, types)
-	if err != nil {
-		return nil, err
-	}
-	byGraph, err := newMatcher("graph", c.Graphs, graphs)
-	if err != nil {
-		return nil, err
-	}
-	var out []chosenNode
-	where := map[string][]string{}
-	for i, n := range all {
-		if byName.match(names[i]) && byType.match(types[i]) && byGraph.match(n.body.name()) {
-			out = append(out, n)
-			where[names[i]] = append(where[names[i]], n.body.name())
+	meant := make([]bool, len(all))
+	for _, k := range []struct {
+		what  string
+		texts []string
+		names func(*onnxpb.NodeProto) []string
+	}{
+		{"node", c.Names, func(n *onnxpb.NodeProto) []string { return []string{n.Label()} }},
+		{"tensor", c.Makes, (*onnxpb.NodeProto).GetOutput},
+		{"operator", c.Ops, opNames},
+	} {
+		if len(k.texts) == 0 {
+			continue
+		}
+		by := make(map[string][]int, len(all))
+		var list []string
+		for i, n := range all {
+			for _, name := range k.names(n.node) {
+				if name == "" {
+					continue
+				}
+				by[name] = append(by[name], i)
+				list = append(list, name)
+				if path := n.body.path; path != "" && k.what != "operator" {
+					by[path+"/"+name] = append(by[path+"/"+name], i)
+				}
+			}
+		}
+		for _, text := range k.texts {
+			hits := by[text]
+			if len(hits) == 0 {
+				p, err := newMatcher(k.what, []string{text}, list)
+				if err != nil {
+					return nil, err
+				}
+				for i, n := range all {
+					for _, name := range k.names(n.node) {
+						if name != "" && p.match(name) {
+							hits = append(hits, i)
+						}
+					}
+				}
+			} else if len(hits) > 1 && k.what != "operator" {
+				var places []string
+				for _, i := range hits {
+					places = append(places, all[i].body.name())
+				}
+				return nil, &onnxpb.Error{Node: text, Msg: fmt.Sprintf("%d nodes are meant by this name, in %s", len(hits), strings.Join(unique(places), ", ")),
+					Hint: "say in which graph, put its path before the name, or mean them all by a pattern such as re:" + text}
+			}
+			for _, i := range hits {
+				meant[i] = true
+			}
 		}
 	}
-	if len(out) == 0 {
-		return nil, &onnxpb.Error{Msg: "no node matches all of what is asked for: " + c.text(), Hint: "ask for less; onnxtool info --names lists the nodes"}
-	}
-	for _, p := range byName.patterns {
-		if l := where[p.text]; p.exact && len(l) > 1 {
-			return nil, &onnxpb.Error{Node: p.text, Msg: fmt.Sprintf("%d nodes have this name, in %s", len(l), strings.Join(unique(l), ", ")),
-				Hint: "say in which graph, or choose them all by a pattern such as re:" + p.text}
+	var out []chosenNode
+	for i, n := range all {
+		if meant[i] {
+			out = append(out, n)
 		}
 	}
 	return out, nil
 }
 
-// text writes a choice for an error.
-func (c NodeChoice) text() string {
-	var parts []string
-	for _, l := range []struct {
-		what string
-		list []string
-	}{{"name", c.Names}, {"type", c.Types}, {"graph", c.Graphs}} {
-		if len(l.list) > 0 {
-			parts = append(parts, l.what+" "+quoteList(l.list))
-		}
+// opNames are what an operator may be called: its type, and that with its domain.
+func opNames(n *onnxpb.NodeProto) []string {
+	domain := onnxpb.NormalDomain(n.GetDomain())
+	if domain == "" {
+		domain = "ai.onnx"
 	}
-	return strings.Join(parts, ", ")
+	return []string{n.GetOpType(), domain + "." + n.GetOpType()}
 }
 
 // typeLabel writes the operator of a node, with its domain where it is not ONNX's own.
@@ -150,17 +169,4 @@ func (m *matcher) match(name string) bool {
 		m.known[name] = yes
 	}
 	return yes
-}
-
-// unique returns the words of a list, each once.
-func unique(list []string) []string {
-	seen := make(map[string]bool, len(list))
-	var out []string
-	for _, s := range list {
-		if !seen[s] {
-			seen[s] = true
-			out = append(out, s)
-		}
-	}
-	return out
 }

@@ -162,8 +162,8 @@ func findConstant(m *onnxpb.ModelProto, name string, graphs []string) (Constant,
 	return Constant{}, e
 }
 
-// reader is a node that reads a value, with where it stands and at which input.
-type reader struct {
+// valueReader is a node that reads a value, with where it stands and at which input.
+type valueReader struct {
 	node  *onnxpb.NodeProto
 	body  *nodeBody
 	index int
@@ -171,7 +171,7 @@ type reader struct {
 
 // readers finds the nodes that read a value which a body defines: in the body, in the subgraphs below it, and, where it is the main graph, in the algorithms of the training information. outputs tells
 // the graphs below that give it back as an output, and whether the body itself does.
-func readers(m *onnxpb.ModelProto, in *nodeBody, name string) (list []reader, outputs []string) {
+func readers(m *onnxpb.ModelProto, in *nodeBody, name string) (list []valueReader, outputs []string) {
 	eachBody(m, func(b *nodeBody) {
 		if !seesValue(m, b, in, name) {
 			return
@@ -179,7 +179,7 @@ func readers(m *onnxpb.ModelProto, in *nodeBody, name string) (list []reader, ou
 		for _, n := range b.nodes() {
 			for i, v := range n.GetInput() {
 				if v == name {
-					list = append(list, reader{n, b, i})
+					list = append(list, valueReader{n, b, i})
 				}
 			}
 		}

@@ -264,41 +264,20 @@ func (d *deduper) constant(c Constant, g *onnxpb.GraphProto, s *sharedConstants,
 
 // apply takes the merged constants out and has what read them read the others.
 func (d *deduper) apply() {
-	if len(d.renames) > 0 {
-		now := map[string][]string{} // what each name has become in the graphs that are open, innermost last
-		v := nameVisitor{}
-		v.open = func(g *onnxpb.GraphProto) {
-			names := d.renames[g]
-			for from, to := range names {
-				now[from] = append(now[from], to)
-			}
-			if len(names) == 0 {
-				return
-			}
-			dropped(&g.Node, d.gone)
-			dropped(&g.Initializer, d.gone)
-			dropped(&g.SparseInitializer, d.gone)
-			for _, x := range g.ValueInfo {
-				d.gone[x] = names[x.GetName()] != ""
-			}
-			for _, x := range g.QuantizationAnnotation {
-				d.gone[x] = names[x.GetTensorName()] != ""
-			}
-			dropped(&g.ValueInfo, d.gone)
-			dropped(&g.QuantizationAnnotation, d.gone)
+	for g, names := range d.renames {
+		dropped(&g.Node, d.gone)
+		dropped(&g.Initializer, d.gone)
+		dropped(&g.SparseInitializer, d.gone)
+		for _, x := range g.ValueInfo {
+			d.gone[x] = names[x.GetName()] != ""
 		}
-		v.closed = func(g *onnxpb.GraphProto) {
-			for from := range d.renames[g] {
-				now[from] = now[from][:len(now[from])-1]
-			}
+		for _, x := range g.QuantizationAnnotation {
+			d.gone[x] = names[x.GetTensorName()] != ""
 		}
-		v.value = func(p *string) {
-			if l := now[*p]; len(l) > 0 {
-				*p = l[len(l)-1]
-			}
-		}
-		v.model(d.m)
+		dropped(&g.ValueInfo, d.gone)
+		dropped(&g.QuantizationAnnotation, d.gone)
 	}
+	mapScoped(d.m, d.renames)
 	d.renames = map[*onnxpb.GraphProto]map[string]string{}
 }
 

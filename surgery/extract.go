@@ -8,7 +8,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxtool/onnxpb"
-	"onnxtool/shape"
 )
 
 // Extract makes a model that part of it which computes the values to out of the values from, inner ones or not. The inputs and outputs come in the order given. Empty
@@ -22,7 +21,7 @@ import (
 // from do not suffice for (with the inputs that it needs besides, and the way from there), a value whose element type is not known.
 func Extract(m *onnxpb.ModelProto, from, to []string) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
-		x := extraction{m: m, index: NewGraph(m), from: from, to: to, given: map[string]bool{}, r: &Report{Edit: "extract"}}
+		x := extraction{declarer: newDeclarer(m, &Report{Edit: "extract"}), from: from, to: to, given: map[string]bool{}}
 		if err := x.run(); err != nil {
 			return nil, err
 		}
@@ -31,12 +30,9 @@ func Extract(m *onnxpb.ModelProto, from, to []string) (*Report, error) {
 }
 
 type extraction struct {
-	shapes   *shape.Result // see inferred
-	m        *onnxpb.ModelProto
-	index    *Graph
+	*declarer
 	from, to []string
 	given    map[string]bool // from, as a set
-	r        *Report
 }
 
 func (x *extraction) run() error {
@@ -52,9 +48,13 @@ func (x *extraction) run() error {
 		x.given[name] = true
 	}
 	// Types are read before anything changes.
-	inputs, err := x.declare(x.from)
-	if err != nil {
-		return err
+	inputs := make([]*onnxpb.ValueInfoProto, len(x.from))
+	for i, name := range x.from {
+		v, err := x.declare(name)
+		if err != nil {
+			return err
+		}
+		inputs[i] = v
 	}
 	outputs, err := x.declareOutputs()
 	if err != nil {
@@ -88,72 +88,12 @@ func (x *extraction) known(what string, list []string) error {
 		case seen[name]:
 			return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%s %q is given twice", what, name), Hint: "name it once"}
 		case x.index.Exists(name):
-		case NewNames(x.m).HasValue(name):
-			return &onnxpb.Error{Tensor: name, Msg: "it is a value of a subgraph, which cannot be an " + what + " of the model",
-				Hint: "choose a value of the main graph, such as an output of the node that holds the subgraph"}
 		default:
-			return &onnxpb.Error{Msg: fmt.Sprintf("there is no tensor %q", name), Hint: suggest("tensor", name, x.index.Values())}
+			return x.unknownTensor(name, what)
 		}
 		seen[name] = true
 	}
 	return nil
-}
-
-// declare makes the declarations of values that are to be inputs.
-func (x *extraction) declare(list []string) ([]*onnxpb.ValueInfoProto, error) {
-	out := make([]*onnxpb.ValueInfoProto, len(list))
-	types := elemTypes{index: x.index}
-	for i, name := range list {
-		v := x.index.ValueInfo(name)
-		if v == nil {
-			v = &onnxpb.ValueInfoProto{Name: proto.String(name), Type: x.index.ValueType(name)}
-		}
-		v = proto.Clone(v).(*onnxpb.ValueInfoProto)
-		if t := v.GetType().GetTensorType(); !typeKnown(v.GetType()) || t != nil && t.Shape == nil {
-			if t := x.inferred().Value(name).Proto(); t != nil {
-				v.Type = t
-			}
-		}
-		if !typeKnown(v.GetType()) {
-			if v.Type = types.of(name); v.Type == nil {
-				return nil, &onnxpb.Error{Tensor: name, Msg: "its element type is not known, which an input or output of a model has to have",
-					Hint: "choose a tensor whose type is declared, or declare it: let the exporter or ONNX's shape inference write value_info"}
-			}
-			x.r.Note("the shape of %q is not known, so the model does not declare it", name)
-		}
-		out[i] = v
-	}
-	return out, nil
-}
-
-// inferred returns what follows for the values of the model that parts are taken from.
-func (x *extraction) inferred() *shape.Result {
-	if x.shapes == nil {
-		x.shapes = shape.Infer(x.m, shape.Options{})
-	}
-	return x.shapes
-}
-
-// typeKnown tells whether a declaration says of what type a value is, all the way down: an input or output of a model must, and value_info, which nothing
-// checks, need not.
-func typeKnown(t *onnxpb.TypeProto) bool {
-	elem := func(e int32) bool {
-		_, ok := onnxpb.TensorProto_DataType_name[e]
-		return ok && e != 0
-	}
-	switch v := t.GetValue().(type) {
-	case *onnxpb.TypeProto_TensorType:
-		return elem(v.TensorType.GetElemType())
-	case *onnxpb.TypeProto_SparseTensorType:
-		return elem(v.SparseTensorType.GetElemType())
-	case *onnxpb.TypeProto_SequenceType:
-		return typeKnown(v.SequenceType.GetElemType())
-	case *onnxpb.TypeProto_OptionalType:
-		return typeKnown(v.OptionalType.GetElemType())
-	case *onnxpb.TypeProto_MapType:
-		return elem(v.MapType.GetKeyType()) && typeKnown(v.MapType.GetValueType())
-	}
-	return t.GetValue() != nil // opaque
 }
 
 // declareOutputs makes the declarations of the outputs. Those that the model has already stay as they are, twice where they are listed twice.
@@ -167,11 +107,11 @@ func (x *extraction) declareOutputs() ([]*onnxpb.ValueInfoProto, error) {
 		case x.index.IsOutput(name):
 			out = append(out, x.index.Output(name))
 		default:
-			list, err := x.declare([]string{name})
+			v, err := x.declare(name)
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, list...)
+			out = append(out, v)
 		}
 	}
 	return out, nil
@@ -324,34 +264,12 @@ func (x *extraction) setInputs(l *liveness, given []*onnxpb.ValueInfoProto) {
 }
 
 func (x *extraction) setOutputs(outputs []*onnxpb.ValueInfoProto) {
-	g := x.m.GetGraph()
-	now := map[string]bool{}
 	for _, v := range outputs {
-		now[v.GetName()] = true
 		if !x.index.IsOutput(v.GetName()) {
 			x.r.Add("added", "output", v.GetName(), "", typeText(v))
 		}
 	}
-	g.ValueInfo = without(g.ValueInfo, func(v *onnxpb.ValueInfoProto) bool { return now[v.GetName()] && !x.index.IsOutput(v.GetName()) })
-	declared := map[string]bool{}
-	for _, list := range [][]*onnxpb.ValueInfoProto{g.GetValueInfo(), g.GetInput()} {
-		for _, v := range list {
-			declared[v.GetName()] = true
-		}
-	}
-	for _, v := range g.GetOutput() {
-		name := v.GetName()
-		if now[name] {
-			continue
-		}
-		x.r.Add("removed", "output", name, "", "")
-		// What it declared still holds of the value, which may be needed within: apply takes it away where it is not.
-		if !declared[name] {
-			declared[name] = true
-			g.ValueInfo = append(g.ValueInfo, v)
-		}
-	}
-	g.Output = outputs
+	x.replaceOutputs(outputs)
 }
 
 // typeText writes the type that a declaration tells, for a report.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"maps"
 	"math/rand/v2"
 	"runtime/debug"
 	"slices"
@@ -127,7 +128,7 @@ func editsOf(m *onnxpb.ModelProto, pick uint8) map[string]func(*onnxpb.ModelProt
 	setDim := func(c surgery.DimChange) func(*onnxpb.ModelProto) (*surgery.Report, error) {
 		return func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.SetDim(m, c) }
 	}
-	return map[string]func(*onnxpb.ModelProto) (*surgery.Report, error){
+	edits := map[string]func(*onnxpb.ModelProto) (*surgery.Report, error){
 		"rename all":        rename(surgery.RenameRule{Kind: surgery.KindTensor, From: "*", To: "t/$1"}),
 		"rename nodes":      rename(surgery.RenameRule{Kind: surgery.KindNode, From: "*", To: "n/$1"}),
 		"rename dimensions": rename(surgery.RenameRule{Kind: surgery.KindDim, From: "*", To: "d$1"}),
@@ -154,6 +155,8 @@ func editsOf(m *onnxpb.ModelProto, pick uint8) map[string]func(*onnxpb.ModelProt
 		"set an axis to 5":  setDim(surgery.DimChange{Input: input, Axis: int(pick % 3), To: onnxpb.Number(5)}),
 		"set a symbol":      setDim(surgery.DimChange{Symbol: "N", To: onnxpb.Number(int64(pick))}),
 	}
+	maps.Copy(edits, wiringEditsOf(m, pick, any))
+	return edits
 }
 
 // operatorsOf lists the operators of a model, as BatchOptions.Trust names them.

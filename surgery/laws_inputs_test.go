@@ -2,6 +2,7 @@ package surgery
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -41,6 +42,23 @@ func TestLawsOfInputs(t *testing.T) {
 			changes: `\.dim_(param|value)$|^model\.graph\.node\[[13]\]\.input$`,
 			loses:   `^model\.graph\.initializer\[0\]`,
 			chain:   bakedChain,
+		},
+		{
+			name: "SetBatch each row by itself",
+			model: func() *onnxpb.ModelProto { // a Scan joins no sequences, and training names what would be in the Scan
+				m := richModel()
+				m.TrainingInfo = nil
+				m.Graph.Output = slices.DeleteFunc(m.Graph.Output, func(v *onnxpb.ValueInfoProto) bool { return v.GetName() == "seq" || v.GetName() == "opt" })
+				return m
+			},
+			edit: func(m *onnxpb.ModelProto) (*Report, error) {
+				return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
+					return eachRow(m, batch, BatchOptions{Inputs: []string{"x"}}, onnxpb.Errorf(onnxpb.Refused, "not tried"))
+				})
+			},
+			// What the body calls its rows; the dimensions are of one row there. Metadata cannot name what is in a subgraph.
+			changes: `\.dim_(param|value)$|\.(input|output)$|\.strings$`,
+			loses:   `^model\.metadata_props\[1\]$`,
 		},
 		{
 			name: "SetInput everything",

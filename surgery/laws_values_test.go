@@ -34,16 +34,16 @@ func TestLawsOfValues(t *testing.T) {
 			same: setting(call, AttributeChange{Name: "by", Text: "2"}),
 			fails: []edit{
 				setting(call, AttributeChange{Name: "by", Text: "3"}, AttributeChange{Name: "nosuch", Text: "1"}), setting(NodeChoice{Names: []string{"nosuch"}}, AttributeChange{Name: "by", Text: "3"}),
-				setting(call, AttributeChange{Name: "by", Remove: true}), setting(NodeChoice{Types: []string{"*.Gradient"}}, AttributeChange{Name: "y", Text: "x"}),
+				setting(call, AttributeChange{Name: "by", Remove: true}), setting(NodeChoice{Ops: []string{"*.Gradient"}}, AttributeChange{Name: "y", Text: "x"}),
 			},
 			changes: `^$`,
-			large:   setting(NodeChoice{Types: []string{"Add"}}, AttributeChange{Name: "__note", Type: "int", Text: "1"}),
+			large:   setting(NodeChoice{Ops: []string{"Add"}}, AttributeChange{Name: "__note", Type: "int", Text: "1"}),
 		},
 		{
 			name:    "SetAttributes of a value",
 			edit:    setting(call, AttributeChange{Name: "by", Text: "3"}),
 			changes: `^model\.graph\.node\[2\]\.attribute\[0\]\.f$`,
-			large:   setting(NodeChoice{Types: []string{"Add"}}, AttributeChange{Name: "__note", Type: "int", Text: "1"}),
+			large:   setting(NodeChoice{Ops: []string{"Add"}}, AttributeChange{Name: "__note", Type: "int", Text: "1"}),
 		},
 		{
 			name: "SetConstant",

@@ -107,6 +107,49 @@ func globExpr(glob string) (string, error) {
 	return b.String(), nil
 }
 
+// matches tells whether a name is what the pattern is for.
+func (p *pattern) matches(name string) bool {
+	if p.exact {
+		return name == p.text
+	}
+	return p.re.MatchString(name)
+}
+
+// chosen returns the names that patterns choose from a list, each once: pattern by pattern, those of a glob or regular expression in the order of the list. A name that
+// exists counts as itself, be it in the list or not. missing makes the error of a pattern that chooses nothing; exact tells whether it is a plain name.
+func chosen(texts, list []string, exists func(string) bool, missing func(text string, exact bool) error) ([]string, error) {
+	var out []string
+	seen := map[string]bool{}
+	for _, text := range texts {
+		p, err := newPattern(text, exists(text))
+		if err != nil {
+			return nil, err
+		}
+		hits := 0
+		take := func(name string) {
+			hits++
+			if !seen[name] {
+				seen[name] = true
+				out = append(out, name)
+			}
+		}
+		switch {
+		case !p.exact:
+			for _, name := range list {
+				if p.matches(name) {
+					take(name)
+				}
+			}
+		case exists(text):
+			take(text)
+		}
+		if hits == 0 {
+			return nil, missing(text, p.exact)
+		}
+	}
+	return out, nil
+}
+
 // rename gives the new name of a name that the pattern matches; false where it does not match.
 func (p *pattern) rename(name, to string) (string, bool) {
 	if p.exact {

@@ -43,10 +43,10 @@ func TestSetAttributesEverywhere(t *testing.T) {
 	quarter := surgery.AttributeChange{Name: "alpha", Text: "0.25"}
 	wantRun(t, e, textModel(t, 17, leaky), x, map[string]any{"y": []float32{-2, 1, -4}, "z": []float32{-2, 1, -4}})
 	// The type alone: all, at any depth; the reference in the function becomes a value.
-	wantRun(t, e, set(surgery.NodeChoice{Types: []string{"LeakyRelu"}}, quarter), x, map[string]any{"y": []float32{-0.5, 1, -1}, "z": []float32{-0.5, 1, -1}})
+	wantRun(t, e, set(surgery.NodeChoice{Ops: []string{"LeakyRelu"}}, quarter), x, map[string]any{"y": []float32{-0.5, 1, -1}, "z": []float32{-0.5, 1, -1}})
 	wantRun(t, e, set(surgery.NodeChoice{Names: []string{"twin"}, Graphs: []string{"choose/else_branch"}}, quarter), x, map[string]any{"y": []float32{-1, 1, -2}, "z": []float32{-2, 1, -4}})
 	wantRun(t, e, set(surgery.NodeChoice{Names: []string{"twin"}, Graphs: []string{"choose/then_branch"}}, quarter), x, map[string]any{"y": []float32{-2, 1, -4}})
-	wantRun(t, e, set(surgery.NodeChoice{Types: []string{"LeakyRelu"}, Graphs: []string{"function *"}}, quarter), x, map[string]any{"y": []float32{-2, 1, -4}, "z": []float32{-0.5, 1, -1}})
+	wantRun(t, e, set(surgery.NodeChoice{Ops: []string{"LeakyRelu"}, Graphs: []string{"function *"}}, quarter), x, map[string]any{"y": []float32{-2, 1, -4}, "z": []float32{-0.5, 1, -1}})
 	// The call of a function, which has no name.
 	wantRun(t, e, set(surgery.NodeChoice{Names: []string{"Leak -> z"}}, surgery.AttributeChange{Name: "by", Text: "0.125", Type: "float"}), x, map[string]any{"z": []float32{-0.5, 1, -1}})
 	// Removed: the operator's own default, 0.01.
@@ -64,10 +64,10 @@ func TestSetAttributesRefuses(t *testing.T) {
 	}{
 		{surgery.NodeChoice{Names: []string{"frist"}}, []surgery.AttributeChange{{Name: "alpha", Text: "1"}}, `"first"`},
 		{surgery.NodeChoice{Names: []string{"twin"}}, []surgery.AttributeChange{{Name: "alpha", Text: "1"}}, "choose/then_branch, choose/else_branch"},
-		{surgery.NodeChoice{Names: []string{"first"}, Types: []string{"Elu"}}, []surgery.AttributeChange{{Name: "alpha", Text: "1"}}, "no node matches"},
-		{surgery.NodeChoice{Types: []string{"LeakyReul"}}, []surgery.AttributeChange{{Name: "alpha", Text: "1"}}, "LeakyRelu"},
+		{surgery.NodeChoice{Names: []string{"first"}, Graphs: []string{"choose/*"}}, []surgery.AttributeChange{{Name: "alpha", Text: "1"}}, "no node"},
+		{surgery.NodeChoice{Ops: []string{"LeakyReul"}}, []surgery.AttributeChange{{Name: "alpha", Text: "1"}}, "LeakyRelu"},
 		{surgery.NodeChoice{Names: []string{"first"}, Graphs: []string{"mian"}}, []surgery.AttributeChange{{Name: "alpha", Text: "1"}}, "main"},
-		{surgery.NodeChoice{}, []surgery.AttributeChange{{Name: "alpha", Text: "1"}}, "no nodes"},
+		{surgery.NodeChoice{}, []surgery.AttributeChange{{Name: "alpha", Text: "1"}}, "no node is named"},
 		{surgery.NodeChoice{Names: []string{"first"}}, []surgery.AttributeChange{{Name: "alhpa", Text: "1"}}, `"alpha"`},
 		{surgery.NodeChoice{Names: []string{"first"}}, []surgery.AttributeChange{{Name: "alpha", Text: "one"}}, "not a number"},
 		{surgery.NodeChoice{Names: []string{"first"}}, []surgery.AttributeChange{{Name: "alpha", Text: "1", Type: "int"}}, "is a float, not a int"},
@@ -164,7 +164,7 @@ func ExampleSetAttributes() {
 	m := &onnxpb.ModelProto{OpsetImport: []*onnxpb.OperatorSetIdProto{onnxpb.Opset("", 17)}, Graph: &onnxpb.GraphProto{
 		Node: []*onnxpb.NodeProto{onnxpb.Node("Softmax", "probabilities", []string{"x"}, []string{"y"})},
 	}}
-	r, err := surgery.SetAttributes(m, surgery.NodeChoice{Types: []string{"Softmax"}}, surgery.AttributeChange{Name: "axis", Text: "1"})
+	r, err := surgery.SetAttributes(m, surgery.NodeChoice{Ops: []string{"Softmax"}}, surgery.AttributeChange{Name: "axis", Text: "1"})
 	fmt.Println(r.Changes, err)
 	// Output: [added attribute "probabilities.axis": 1] <nil>
 }

@@ -16,15 +16,64 @@ func SetBatch(m *onnxpb.ModelProto, batch onnxpb.Dim) (*Report, error) {
 type BatchOptions struct {
 	// Inputs are those that hold the batch; none: all that have axes and no default.
 	Inputs []string
-	// Axes are the axes of the batch in inputs where it is not axis 0; from the end where they are negative.
+	// Axes are the axes of the batch in inputs where it is not axis 0; from the end where they are negative. Of an output it is where the batch has to come out: the edit is refused where it
+	// does not, and EachRow puts it there.
 	Axes map[string]int
 	// Trust names operators, as OPERATOR or DOMAIN.OPERATOR, that are not known and are taken to work on each row by itself: the batch lies in all of their outputs in the
 	// axis where it lies in the first input that has it.
 	Trust []string
 	// Force declares the batch where it cannot be followed as well: nothing is mended then, and the report says so.
 	Force bool
+	// EachRow has each row run by itself, in a Scan, where the batch cannot be followed and the model is made for one row: the result is right whatever the operators do, and
+	// computes the rows one after the other. It comes before Force.
+	EachRow bool
 	// Explain has the report tell where the batch lies in every value.
 	Explain bool
+
+	outputAxes map[string]int // those of Axes that are of outputs
+}
+
+// partAxes parts the axes into those of inputs and those of outputs.
+func (o BatchOptions) partAxes(m *onnxpb.ModelProto) BatchOptions {
+	outputs := map[string]bool{}
+	for _, v := range m.GetGraph().GetOutput() {
+		outputs[v.GetName()] = true
+	}
+	for _, v := range m.GetGraph().GetInput() {
+		delete(outputs, v.GetName())
+	}
+	all := o.Axes
+	o.Axes, o.outputAxes = map[string]int{}, map[string]int{}
+	for name, axis := range all {
+		if outputs[name] {
+			o.outputAxes[name] = axis
+		} else {
+			o.Axes[name] = axis
+		}
+	}
+	return o
+}
+
+// mustComeOut holds the outputs to the axes that were asked for.
+func (o BatchOptions) mustComeOut(m *onnxpb.ModelProto, r *Report) error {
+	for _, v := range m.GetGraph().GetOutput() {
+		want, asked := o.outputAxes[v.GetName()]
+		if !asked || r.Axes == nil { // the batch was there already, and could not be followed
+			continue
+		}
+		got, has := r.Axes[v.GetName()]
+		dims, ranked := v.Shape()
+		axis, fits := normAxis(int64(want), len(dims))
+		switch {
+		case ranked && !fits:
+			return &onnxpb.Error{Tensor: v.GetName(), Msg: fmt.Sprintf("has no axis %d: its shape is %s", want, onnxpb.FormatShape(dims)), Hint: "axes count from 0, or from -1 backwards"}
+		case !has:
+			return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: v.GetName(), Msg: "an axis of the batch is asked for in this output, and it has none", Hint: "see --explain"}
+		case got != axis:
+			return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: v.GetName(), Msg: fmt.Sprintf("the batch comes out in axis %d of this output, and not in axis %d", got, axis), Hint: "see --explain"}
+		}
+	}
+	return nil
 }
 
 // SetBatchOf gives a model another batch, which lies in axis 0 of its inputs, or where the options say.
@@ -39,7 +88,21 @@ type BatchOptions struct {
 // Where the batch was a symbol, the model is taken at its word: the symbol is replaced wherever it is declared, and constants that
 // contradict it are mended where they can be found out as above.
 func SetBatchOf(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions) (*Report, error) {
-	r, err := atomically(m, func(m *onnxpb.ModelProto) (*Report, error) { return setBatch(m, batch, o) })
+	o = o.partAxes(m)
+	try := func(edit func(*onnxpb.ModelProto) (*Report, error)) (*Report, error) {
+		return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
+			r, err := edit(m)
+			if err == nil {
+				err = o.mustComeOut(m, r)
+			}
+			return r, err
+		})
+	}
+	r, err := try(func(m *onnxpb.ModelProto) (*Report, error) { return setBatch(m, batch, o) })
+	if err != nil && o.EachRow && onnxpb.KindOf(err) == onnxpb.Refused {
+		refused := err
+		r, err = try(func(m *onnxpb.ModelProto) (*Report, error) { return eachRow(m, batch, o, refused) })
+	}
 	if err != nil && o.Force && onnxpb.KindOf(err) == onnxpb.Refused {
 		return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) { return forceBatch(m, batch, o, err) })
 	}
@@ -163,8 +226,11 @@ func typeShape(v *onnxpb.ValueInfoProto) string {
 // value declares a value of the main graph.
 func (d *batchDeclaration) value(v *onnxpb.ValueInfoProto) {
 	shape := v.ShapeProto().GetDim()
-	if x := d.facts[v.GetName()]; x.rows() && len(shape) == x.rank() {
+	x := d.facts[v.GetName()]
+	if x.rows() && len(shape) == x.rank() {
 		x.dims[x.axis].dim(d.batch).Set(shape[x.axis])
+	} else if x != nil && x.seq != nil && x.moves() {
+		declareSequence(v, x, d.batch)
 	}
 }
 

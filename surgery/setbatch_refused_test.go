@@ -77,7 +77,7 @@ var mixed = []struct {
 		return bm{opset: 14, x: nums(1, 5, 3), y: nums(1, 1, 5, 4), inits: []*onnxpb.TensorProto{noise("w", 1, 16, 3), noise("r", 1, 16, 4)}, nodes: []*onnxpb.NodeProto{
 			onnxpb.Node("LSTM", "lstm", []string{"x", "w", "r"}, []string{"y"}, onnxpb.Int("hidden_size", 4))}}.model()
 	}},
-	{"Concat of rows", "y", "joins along axis 0", func() *onnxpb.ModelProto {
+	{"Concat of rows", "y", "axis 0 holds the rows 2 times", func() *onnxpb.ModelProto {
 		return bm{x: nums(1, 3), y: nums(2, 3), nodes: []*onnxpb.NodeProto{op("Concat", "y", "x x", onnxpb.Int("axis", 0))}}.model()
 	}},
 	{"Pad of rows", "y", "pads axis 0", func() *onnxpb.ModelProto {

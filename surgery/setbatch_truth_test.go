@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -139,7 +140,7 @@ func (c batchTruth) declares(t *testing.T, truth, m *onnxpb.ModelProto) {
 }
 
 func allTruths() []batchTruth {
-	return append(append([]batchTruth{}, reshapeTruths...), operatorTruths...)
+	return slices.Concat(reshapeTruths, operatorTruths, rewrittenTruths)
 }
 
 func TestSetBatchTruth(t *testing.T) {
@@ -183,7 +184,7 @@ func TestSetBatchTruth(t *testing.T) {
 // A truth is free already: it gets another name for its batch, and nothing else.
 func TestSetBatchTruthIsFree(t *testing.T) {
 	e := batchEngine(t)
-	for _, c := range append(allTruths(), openCases...) {
+	for _, c := range slices.Concat(allTruths(), openCases, mixingCases) {
 		t.Run(c.name, func(t *testing.T) {
 			truth := c.model(t, c.truth)
 			m := onnxpb.Clone(truth)
@@ -210,10 +211,10 @@ func TestSetBatchTruthIsFree(t *testing.T) {
 	}
 }
 
-// The open cases are refused, with the node, and nothing is changed.
+// The open cases, and those that mix rows, are refused, with the node, and nothing is changed.
 func TestSetBatchTruthOpen(t *testing.T) {
 	e := batchEngine(t)
-	for _, c := range openCases {
+	for _, c := range append(slices.Clone(openCases), mixingCases...) {
 		t.Run(c.name, func(t *testing.T) {
 			made, truth := c.model(t, c.made), c.model(t, c.truth)
 			c.same(t, e, "as made", truth, made, 1)
@@ -246,7 +247,7 @@ func TestSetBatchTruthOpen(t *testing.T) {
 func TestSetBatchTruthFixedAndFreed(t *testing.T) {
 	e := batchEngine(t)
 	freed, refused := map[int64]int{}, map[int64]int{}
-	for _, c := range append(allTruths(), openCases...) {
+	for _, c := range slices.Concat(allTruths(), openCases, mixingCases) {
 		t.Run(c.name, func(t *testing.T) {
 			truth := c.model(t, c.truth)
 			for _, fixed := range []int64{1, 3} {

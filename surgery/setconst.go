@@ -186,12 +186,12 @@ func (c ConstantChange) set(m *onnxpb.ModelProto, old Constant, next *onnxpb.Ten
 }
 
 // onlyReaders are those of a constant's readers that were asked for.
-func onlyReaders(m *onnxpb.ModelProto, all []reader, names []string, constant string) ([]reader, error) {
+func onlyReaders(m *onnxpb.ModelProto, all []valueReader, names []string, constant string) ([]valueReader, error) {
 	list := make([]string, 0, len(all))
 	for _, u := range all {
 		list = append(list, u.node.Label())
 	}
-	var out []reader
+	var out []valueReader
 	for _, name := range names {
 		p, err := newMatcher("node", []string{name}, list)
 		if err != nil {
@@ -210,7 +210,7 @@ func onlyReaders(m *onnxpb.ModelProto, all []reader, names []string, constant st
 }
 
 // readerList names nodes for people.
-func readerList(list []reader) string {
+func readerList(list []valueReader) string {
 	var names []string
 	for _, u := range list {
 		s := u.node.Label()

@@ -59,7 +59,7 @@ func setInput(m *onnxpb.ModelProto, name string, s InputSpec) (*Report, error) {
 		}
 		v = graphInput(m, name) // the batch may have made the model another
 	}
-	g := &inputGraft{m: m, g: NewGraph(m), names: NewNames(m), name: name, v: v, spec: s, report: r, old: v.ElemType()}
+	g := &inputGraft{what: "input", m: m, g: NewGraph(m), names: NewNames(m), name: name, v: v, spec: s, report: r, old: v.ElemType()}
 	if err := g.plan(); err != nil {
 		return nil, inTensor(err, name)
 	}

@@ -27,6 +27,7 @@ type inputGraft struct {
 	dims    []onnxpb.Dim // the model's own shape; nil where the rank is not known
 	channel int          // the axis of the channels
 	count   int64        // how many channels there are
+	what    string       // input, or output where its channels are found for SetOutput
 	nodes   []*onnxpb.NodeProto
 	inits   []*onnxpb.TensorProto
 	last    string // the value that the nodes so far make
@@ -126,7 +127,7 @@ func (g *inputGraft) findChannels(perChannel bool) error {
 	case last:
 		g.channel = 3
 	case s.Layout != "" && want == 0:
-		return &onnxpb.Error{Msg: fmt.Sprintf("the input is to become %s, but %s does not look like the other layout", s.Layout, own), Hint: "the layout is the one that the input is to get; the model's own is the other"}
+		return &onnxpb.Error{Msg: fmt.Sprintf("the %s is to become %s, but %s does not look like the other layout", g.what, s.Layout, own), Hint: "the layout is the one that the " + g.what + " is to get; the model's own is the other"}
 	default:
 		return &onnxpb.Error{Msg: fmt.Sprintf("no axis of %s has %d channels", own, want), Hint: "means and deviations are one number each, or one for each channel; a swap needs 3"}
 	}

@@ -17,22 +17,27 @@ import (
 func Sort(m *onnxpb.ModelProto) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		r := &Report{Edit: "sort"}
-		graphs := []*onnxpb.GraphProto{m.GetGraph()}
-		for _, t := range m.GetTrainingInfo() {
-			graphs = append(graphs, t.GetInitialization(), t.GetAlgorithm())
-		}
-		for _, g := range graphs {
-			if _, err := sortGraph(g, "", r); err != nil {
-				return nil, err
-			}
-		}
-		for _, f := range m.GetFunctions() {
-			if _, err := sortNodes(f.GetNode(), "function "+f.GetName(), r); err != nil {
-				return nil, err
-			}
-		}
-		return r, nil
+		return r, sortModel(m, r)
 	})
+}
+
+// sortModel is Sort in place.
+func sortModel(m *onnxpb.ModelProto, r *Report) error {
+	graphs := []*onnxpb.GraphProto{m.GetGraph()}
+	for _, t := range m.GetTrainingInfo() {
+		graphs = append(graphs, t.GetInitialization(), t.GetAlgorithm())
+	}
+	for _, g := range graphs {
+		if _, err := sortGraph(g, "", r); err != nil {
+			return err
+		}
+	}
+	for _, f := range m.GetFunctions() {
+		if _, err := sortNodes(f.GetNode(), "function "+f.GetName(), r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sortGraph sorts a graph and its subgraphs, and returns the names that they read and do not define.

@@ -25,6 +25,12 @@ type BatchOptions struct {
 	Ranges map[string]Range
 	// Session holds the settings of the engine.
 	Session SessionOptions
+	// Only names the outputs that are compared; none: all.
+	Only []string
+	// Files give inputs from files, in place of generated ones, with a row for each of the largest batch at least. The batch then stands in axis 0 of every input.
+	Files []InputFile
+	// Dists set how generated elements are drawn, as Ranges do. They go with Files or without, under the same condition.
+	Dists map[string]Dist
 	// Permute runs each batch with its rows in another order (seeded), too: each must come out as it did.
 	Permute bool
 }
@@ -34,14 +40,25 @@ const RowsSchema = "onnxtool.rows/1"
 
 // BatchReport is the outcome of CheckBatch.
 type BatchReport struct {
-	Schema    string     `json:"schema"` // RowsSchema
-	Equal     bool       `json:"equal"`  // every row of every output is what the original computes of that row
+	Schema    string     `json:"schema"`          // RowsSchema
+	Equal     bool       `json:"equal"`           // every row of every output is what the original computes of that row
+	Model     *ModelInfo `json:"model,omitempty"` // of Rows
 	Batches   []int64    `json:"batches"`
 	Seed      uint64     `json:"seed"`
 	Tolerance Tolerance  `json:"tolerance"`
 	Engine    EngineInfo `json:"engine"`
-	Outputs   []BatchRow `json:"outputs"`
-	Notes     []string   `json:"notes,omitempty"`
+	// Inputs tell by their hashes what the rows were, all of them together (see InputReport).
+	Inputs []BatchInput `json:"inputs,omitempty"`
+	// Command is the command line, where whoever asked has put it.
+	Command []string   `json:"command,omitempty"`
+	Outputs []BatchRow `json:"outputs"`
+	Notes   []string   `json:"notes,omitempty"`
+}
+
+// BatchInput is an input of which rows were run.
+type BatchInput struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
 }
 
 // BatchRow is one output at one batch.
@@ -87,9 +104,14 @@ func CheckBatch(e Engine, original, changed Source, batches []int64, seed uint64
 		total = max(total, b)
 	}
 	total = (total + c.step - 1) / c.step * c.step
-	inputs, err := c.generate(total, seed)
+	inputs, err := c.makeInputs(original, total, seed)
 	if err != nil {
 		return nil, err
+	}
+	for _, p := range c.original {
+		var fed fedHashes
+		fed.add(p.name, inputs[p.name])
+		r.Inputs = append(r.Inputs, BatchInput{p.name, fed.of(p.name)})
 	}
 	want, err := c.rowByRow(e, original, inputs, total)
 	if err != nil {
@@ -116,16 +138,16 @@ func CheckBatch(e Engine, original, changed Source, batches []int64, seed uint64
 		if err != nil {
 			return nil, &onnxpb.Error{Kind: onnxpb.KindOf(err), Msg: fmt.Sprintf("the changed model at batch %d", b), Err: err}
 		}
-		for _, p := range outputsOf(changed.Model) {
+		for _, p := range c.outputs(changed.Model) {
 			c.compare(p, b, want[p.name], got[p.name])
 		}
 		if o.Permute && b > 1 {
-			if err := c.permuted(s, part, b, seed, outputsOf(changed.Model), got); err != nil {
+			if err := c.permuted(s, part, b, seed, c.outputs(changed.Model), got); err != nil {
 				return nil, err
 			}
 		}
 		if whole != nil {
-			c.compareWhole(whole, part, b, outputsOf(changed.Model), got)
+			c.compareWhole(whole, part, b, c.outputs(changed.Model), got)
 		}
 	}
 	return r, nil
@@ -443,7 +465,7 @@ func (r *BatchReport) WriteText(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprint(tw, "output\tbatch\tshape\tmax abs\tmax rel\tverdict\n")
 	for _, row := range r.Outputs {
-		fmt.Fprintf(tw, "%s\t%d\t%s\t%s\t%s\t%s\n", row.Output, row.Batch, row.Shape, short(row.MaxAbs), short(row.MaxRel), verdict(row.Equal))
+		sayf(tw, "%s\t%d\t%s\t%s\t%s\t%s\n", row.Output, row.Batch, row.Shape, short(row.MaxAbs), short(row.MaxRel), verdict(row.Equal))
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -451,19 +473,19 @@ func (r *BatchReport) WriteText(w io.Writer) error {
 	for _, row := range r.Outputs {
 		switch {
 		case row.Why != "":
-			fmt.Fprintf(w, "%s at batch %d: %s\n", row.Output, row.Batch, row.Why)
+			sayf(w, "%s at batch %d: %s\n", row.Output, row.Batch, row.Why)
 		case !row.Equal:
-			fmt.Fprintf(w, "%s at batch %d: rows %v are not what the original computes of them\n", row.Output, row.Batch, row.Differ)
+			sayf(w, "%s at batch %d: rows %v are not what the original computes of them\n", row.Output, row.Batch, row.Differ)
 		}
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
+		sayf(w, "note: %s\n", n)
 	}
 	answer := "every row is what the original computes of it"
 	if !r.Equal {
 		answer = "rows differ"
 	}
-	_, err := fmt.Fprintf(w, "%s: |got - want| <= %s + %s*|want|; seed %d; %s %s\n", answer, short(Number(r.Tolerance.Abs)), short(Number(r.Tolerance.Rel)), r.Seed,
+	_, err := sayf(w, "%s: |got - want| <= %s + %s*|want|; seed %d; %s %s\n", answer, short(Number(r.Tolerance.Abs)), short(Number(r.Tolerance.Rel)), r.Seed,
 		r.Engine.Name, r.Engine.Version)
 	return err
 }

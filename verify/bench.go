@@ -42,6 +42,8 @@ type BenchOptions struct {
 	Seed uint64
 	// Ranges set where generated elements lie, by the input's name in the first model; "" is for every input without an entry of its own.
 	Ranges map[string]Range
+	// Dists set how elements are drawn, as Ranges do.
+	Dists map[string]Dist
 	// Dims give numbers to free dimensions of the inputs: by symbol, or as NAME[axis].
 	Dims map[string]int64
 	// Files give inputs from files.
@@ -145,6 +147,8 @@ type bench struct {
 	plans   []*plan // of the first model with each of the others; of the first with itself, where it is the only one
 	batches []int64
 	report  *BenchReport
+	fed     fedHashes
+	hashed  map[int64]bool // the batches of which the inputs are in fed
 }
 
 // benchModel is one of the models.
@@ -275,13 +279,14 @@ func (b *bench) run(m *benchModel) (time.Duration, error) {
 func (b *bench) feed(batch int64) error {
 	var first map[string]*onnxpb.Value
 	for i, p := range b.plans {
-		c := &comparison{plan: p, o: Options{Seed: b.o.Seed, Ranges: b.o.Ranges}}
+		c := &comparison{plan: p, o: Options{Seed: b.o.Seed, Ranges: b.o.Ranges, Dists: b.o.Dists}}
 		ref, got, err := c.inputs(batch, 0)
 		if err != nil {
 			return err
 		}
 		if i == 0 {
 			first = ref
+			b.hash(batch, ref)
 			if err := b.models[0].feed(ref, batch); err != nil {
 				return err
 			}
@@ -295,6 +300,23 @@ func (b *bench) feed(batch int64) error {
 		}
 	}
 	return nil
+}
+
+// hash notes what the first model is fed with at a batch.
+func (b *bench) hash(batch int64, inputs map[string]*onnxpb.Value) {
+	if b.hashed[batch] {
+		return
+	}
+	if b.hashed == nil {
+		b.hashed = map[int64]bool{}
+	}
+	b.hashed[batch] = true
+	for name, v := range inputs {
+		b.fed.add(name, v)
+	}
+	for i, in := range b.report.Inputs {
+		b.report.Inputs[i].SHA256 = b.fed.of(in.Name)
+	}
 }
 
 // feed cuts inputs into the parts that a model takes.

@@ -43,7 +43,7 @@ func (b *bench) plan(models []Source) error {
 	if err != nil {
 		return err
 	}
-	if err := (Options{Ranges: b.o.Ranges}).checkSpecs(all[0]); err != nil {
+	if err := (Options{Ranges: b.o.Ranges, Dists: b.o.Dists}).checkSpecs(all[0]); err != nil {
 		return err
 	}
 	for i, pairs := range all {
@@ -155,7 +155,7 @@ func (b *bench) describe() error {
 		}
 		r.Models = append(r.Models, BenchModel{Name: m.name, ModelInfo: info})
 	}
-	for _, in := range describeInputs(b.plans[0], Options{Ranges: o.Ranges}) {
+	for _, in := range describeInputs(b.plans[0], Options{Ranges: o.Ranges, Dists: o.Dists}) {
 		r.Inputs = append(r.Inputs, BenchInput{Name: in.Reference, Type: in.Type, Shape: in.Shape, Batch: in.Batch, Values: in.Values})
 	}
 	if r.Machine.Load != nil && *r.Machine.Load > math.Max(0.5, 0.25*float64(r.Machine.CPUs)) {

@@ -14,11 +14,13 @@ const BenchSchema = "onnxtool.bench/1"
 
 // BenchReport is the outcome of Bench. Times are in milliseconds, sizes in bytes.
 type BenchReport struct {
-	Schema   string        `json:"schema"`
-	Pass     bool          `json:"pass"` // no model is slower than Options.FailAbove allows
-	Models   []BenchModel  `json:"models"`
-	Engine   EngineInfo    `json:"engine"`
-	Machine  Machine       `json:"machine"`
+	Schema  string       `json:"schema"`
+	Pass    bool         `json:"pass"` // no model is slower than Options.FailAbove allows
+	Models  []BenchModel `json:"models"`
+	Engine  EngineInfo   `json:"engine"`
+	Machine Machine      `json:"machine"`
+	// Command is the command line, where whoever asked has put it.
+	Command  []string      `json:"command,omitempty"`
 	Options  BenchSettings `json:"options"`
 	Inputs   []BenchInput  `json:"inputs"`
 	Loads    []BenchLoad   `json:"loads"`
@@ -60,6 +62,7 @@ type BenchInput struct {
 	Shape  string `json:"shape"` // as the first model declares it
 	Batch  bool   `json:"batch,omitempty"`
 	Values string `json:"values"` // "uniform 0..1", "integers 0..9", "file"
+	SHA256 string `json:"sha256"` // of what the first model was fed with, batch by batch (see InputReport)
 }
 
 // BenchLoad is how long a model took from its graph in memory to a session that is ready to run: one observation, of which the first has the engine's own
@@ -139,16 +142,16 @@ func (r *BenchReport) WriteText(w io.Writer) error {
 		if path == "" {
 			path = "standard input"
 		}
-		fmt.Fprintf(w, "%s  %s\n", m.Name, path)
+		sayf(w, "%s  %s\n", m.Name, path)
 	}
 	if err := r.writePoints(w); err != nil {
 		return err
 	}
 	for _, l := range r.Loads {
-		fmt.Fprintf(w, "load %s: %s ms%s\n", l.Model, msText(l.MS), threadsText(l.Threads))
+		sayf(w, "load %s: %s ms%s\n", l.Model, msText(l.MS), threadsText(l.Threads))
 	}
 	if m := r.Memory; m != nil {
-		fmt.Fprintf(w, "memory of the process: %s, at most %s\n", mebibytes(m.Resident), mebibytes(m.Peak))
+		sayf(w, "memory of the process: %s, at most %s\n", mebibytes(m.Resident), mebibytes(m.Peak))
 	}
 	for _, p := range r.Profiles {
 		if err := p.WriteText(w); err != nil {
@@ -156,10 +159,10 @@ func (r *BenchReport) WriteText(w io.Writer) error {
 		}
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
+		sayf(w, "note: %s\n", n)
 	}
 	r.writeVerdict(w)
-	_, err := fmt.Fprintf(w, "%s; seed %d; %s %s\n", r.Machine, r.Options.Seed, r.Engine.Name, r.Engine.Version)
+	_, err := sayf(w, "%s; seed %d; %s %s\n", r.Machine, r.Options.Seed, r.Engine.Name, r.Engine.Version)
 	return err
 }
 
@@ -172,7 +175,7 @@ func (r *BenchReport) writePoints(w io.Writer) error {
 	}
 	fmt.Fprint(tw, "runs\tmin ms\tp50\tp90\tp99\tmean\tmax\trows/s")
 	if many {
-		fmt.Fprintf(tw, "\tp50 to %s's", r.Models[0].Name)
+		sayf(tw, "\tp50 to %s's", r.Models[0].Name)
 	}
 	fmt.Fprintln(tw)
 	for _, p := range r.Points {
@@ -181,15 +184,15 @@ func (r *BenchReport) writePoints(w io.Writer) error {
 			threads = "auto"
 		}
 		for i, x := range p.Results {
-			fmt.Fprintf(tw, "%d\t%s\t", p.Batch, threads)
+			sayf(tw, "%d\t%s\t", p.Batch, threads)
 			if many {
-				fmt.Fprintf(tw, "%s\t", x.Model)
+				sayf(tw, "%s\t", x.Model)
 			}
 			l := x.Latency
-			fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s", x.Runs, msText(l.Min), msOrNone(l.P50), msOrNone(l.P90), msOrNone(l.P99), msText(l.Mean), msText(l.Max),
+			sayf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s", x.Runs, msText(l.Min), msOrNone(l.P50), msOrNone(l.P90), msOrNone(l.P99), msText(l.Mean), msText(l.Max),
 				msText(float64(x.RowsPerSecond)))
 			if i > 0 && i-1 < len(p.Ratios) {
-				fmt.Fprintf(tw, "\t%s", p.Ratios[i-1])
+				sayf(tw, "\t%s", p.Ratios[i-1])
 			}
 			fmt.Fprintln(tw)
 		}
@@ -214,12 +217,12 @@ func (r *BenchReport) writeVerdict(w io.Writer) {
 	for _, p := range r.Points {
 		for _, x := range p.Ratios {
 			if x.Fail {
-				fmt.Fprintf(w, "too slow: at batch %d%s %s takes %s times as long as %s, more than %g\n", p.Batch, threadsText(p.Threads), x.Model, x, x.To, limit)
+				sayf(w, "too slow: at batch %d%s %s takes %s times as long as %s, more than %g\n", p.Batch, threadsText(p.Threads), x.Model, x, x.To, limit)
 			}
 		}
 	}
 	if r.Pass {
-		fmt.Fprintf(w, "fast enough: nothing takes more than %g times as long as %s\n", limit, r.Models[0].Name)
+		sayf(w, "fast enough: nothing takes more than %g times as long as %s\n", limit, r.Models[0].Name)
 	}
 }
 

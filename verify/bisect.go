@@ -22,13 +22,8 @@ func Bisect(e Engine, reference, model Source, o LayerOptions) (*LayerReport, er
 	if err := c.fetch(c.outputs); err != nil {
 		return nil, err
 	}
-	b := &bisection{c: c, bad: -1, from: map[int][]int{}}
-	for _, p := range c.outputs {
-		if !c.rows[p].Equal && (b.bad < 0 || p < b.bad) {
-			b.bad = p
-		}
-	}
-	if b.bad < 0 {
+	b := &bisection{c: c}
+	if b.begin(); b.bad < 0 {
 		return c.report("bisect", nil), nil
 	}
 	for {
@@ -36,11 +31,37 @@ func Bisect(e Engine, reference, model Source, o LayerOptions) (*LayerReport, er
 		if err != nil {
 			return nil, err
 		}
-		if found {
-			if err := b.siblings(); err != nil {
-				return nil, err
-			}
+		if !found {
+			continue
+		}
+		if err := b.siblings(); err != nil {
+			return nil, err
+		}
+		doubted, err := c.doubt()
+		if err != nil {
+			return nil, err
+		}
+		if !doubted {
 			return c.report("bisect", &b.bad), nil
+		}
+		b.begin()
+	}
+}
+
+// begin begins the search with the first output that differs, and what is known already.
+func (b *bisection) begin() {
+	b.bad, b.good, b.from = -1, nil, map[int][]int{}
+	for _, p := range b.c.outputs {
+		if !b.c.rows[p].Equal && (b.bad < 0 || p < b.bad) {
+			b.bad = p
+		}
+	}
+	if b.bad < 0 {
+		return
+	}
+	for p, row := range b.c.rows {
+		if row != nil && row.Equal {
+			b.clears(p)
 		}
 	}
 }

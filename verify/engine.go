@@ -16,6 +16,18 @@ type Source struct {
 	// Path is the file that Model was opened from, if Model is unchanged since; else "". With it an engine can read large weights from the file
 	// itself.
 	Path string
+	// Weights is the file of a model whose weights Model has, where Path is "" as something else of it was changed; else "". With it an engine can read from there those large weights
+	// that are still the same.
+	Weights string
+}
+
+// changed is a model that was made of that of s, with some of its weights.
+func (s Source) changed(m *onnxpb.ModelProto) Source {
+	c := Source{Model: m, Dir: s.Dir, Weights: s.Weights}
+	if s.Path != "" {
+		c.Weights = s.Path
+	}
+	return c
 }
 
 // Levels of graph optimisation, for SessionOptions.Optimization.
@@ -43,6 +55,10 @@ type SessionOptions struct {
 	NoArena bool
 	// NoMemPattern has memory taken piece by piece, not by a plan made in the first run at a shape.
 	NoMemPattern bool
+	// Memory bounds the bytes that the engine takes from the processor's memory, if it is above 0: those of values, of all sessions of the process together, so that all must state the same; and those of the
+	// model's weights, by themselves. A run, or the opening of a model, that needs more is an error of kind Engine. What the engine keeps of the graph, and memory of other devices, do not count. NoArena has no
+	// effect with it.
+	Memory int64
 	// Providers are what runs nodes, best first; nodes that none of them takes run on the processor (provider CPU), as all do where there are none.
 	Providers []Provider
 	// Timeout is how long one run may take, if it is above 0: then it is stopped at the end of the node that it is at, and is an error of kind Engine.

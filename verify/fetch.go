@@ -44,7 +44,7 @@ func WithOutputs(s Source, names []string) (Source, error) {
 	for i, name := range names {
 		v := declared[name]
 		if v == nil && !made[name] {
-			return Source{}, noSuch(fmt.Sprintf("the model has no tensor %q", name), name, sortedKeys(made))
+			return Source{}, noTensor(s.Model, name, sortedKeys(made))
 		}
 		if v == nil || v.GetType().GetValue() == nil {
 			if inferred == nil {
@@ -60,5 +60,44 @@ func WithOutputs(s Source, names []string) (Source, error) {
 	}
 	m := onnxpb.Clone(s.Model)
 	m.Graph.Output = outputs
-	return Source{Model: m, Dir: s.Dir}, nil
+	return s.changed(m), nil
+}
+
+// noTensor is the error for a name that is no value of the graph: where it is one of a subgraph or a function, it says so.
+func noTensor(m *onnxpb.ModelProto, name string, names []string) error {
+	if where := innerPlace(m.GetGraph().GetNode(), name); where != "" {
+		return &onnxpb.Error{Tensor: name, Msg: "is made within a subgraph of " + where + ", and cannot be given out: ONNX Runtime gives out values of the main graph alone",
+			Hint: "make it an output of the subgraph, and so of its node"}
+	}
+	for _, f := range m.GetFunctions() {
+		if nodesMake(f.GetNode(), name) || innerPlace(f.GetNode(), name) != "" {
+			return &onnxpb.Error{Tensor: name, Msg: fmt.Sprintf("is made within function %s, and cannot be given out: ONNX Runtime gives out values of the main graph alone", onnxpb.Quoted(f.GetName())),
+				Hint: "make it an output of the function, and so of the nodes that call it"}
+		}
+	}
+	return noSuch(fmt.Sprintf("the model has no tensor %q", name), name, names)
+}
+
+func nodesMake(nodes []*onnxpb.NodeProto, name string) bool {
+	for _, n := range nodes {
+		if contains(n.GetOutput(), name) {
+			return true
+		}
+	}
+	return false
+}
+
+// innerPlace tells the node that holds the subgraph in which a value is made, or is a constant or an input; "" where there is none.
+func innerPlace(nodes []*onnxpb.NodeProto, name string) string {
+	for _, n := range nodes {
+		for g := range n.Subgraphs() {
+			if contains(definedIn(g), name) {
+				return fmt.Sprintf("node %s (%s)", n.Label(), n.GetOpType())
+			}
+			if where := innerPlace(g.GetNode(), name); where != "" {
+				return where
+			}
+		}
+	}
+	return ""
 }

@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"onnxtool/internal/testengine"
@@ -47,5 +48,32 @@ g (float[N,3] x) => (float[N,3] y) <float[3] w = {1,2,3}> { a = Mul(x, w)  i = C
 	var oe *onnxpb.Error
 	if _, err := verify.WithOutputs(verify.Source{Model: m}, []string{"b"}); !errors.As(err, &oe) || oe.Kind != onnxpb.Unfit {
 		t.Errorf("%v", err)
+	}
+}
+
+// A value within a subgraph or a function is told from one that is not there.
+func TestFetchWithin(t *testing.T) {
+	m, err := onnxtext.Parse(`<ir_version: 8, opset_import: ["": 17, "own": 1]>
+g (float[N,3] x, bool c) => (float[N,3] y) {
+  [choose] z = If(c) <then_branch = t () => (float[N,3] p) { inside = Neg(x)  p = Abs(inside) }, else_branch = e () => (float[N,3] q) { q = Relu(x) }>
+  y = own.twice(z)
+}
+<domain: "own", opset_import: ["": 17]>
+twice (a) => (b) { half = Abs(a)  b = Add(half, a) }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, says := range map[string]string{"inside": "within a subgraph of node choose (If)", "q": "within a subgraph of node choose (If)", "half": `within function "twice"`, "insid": "the model has no tensor"} {
+		for how, fetch := range map[string]func() error{
+			"run": func() error {
+				_, err := verify.Run(testengine.New(t), verify.Source{Model: m}, verify.RunOptions{Fetch: []string{name}})
+				return err
+			},
+			"with outputs": func() error { _, err := verify.WithOutputs(verify.Source{Model: m}, []string{name}); return err },
+		} {
+			if err := fetch(); err == nil || onnxpb.KindOf(err) != onnxpb.Unfit || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s of %s: %v", how, name, err)
+			}
+		}
 	}
 }

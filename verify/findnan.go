@@ -46,6 +46,7 @@ func FindNaN(e Engine, s Source, o RunOptions) (*NaNReport, error) {
 			break
 		}
 	}
+	p.hashed(r.Inputs)
 	return r, nil
 }
 
@@ -90,7 +91,7 @@ func (f *nanFinder) index() {
 			names = append(names, name)
 		}
 	}
-	f.base = Source{Model: base, Dir: f.source.Dir}
+	f.base = f.source.changed(base)
 	f.groups = groupsOf(names, func(name string) int64 { return sizeOf(inferred.Value(name)) }, f.prepared.o.Memory)
 }
 

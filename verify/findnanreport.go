@@ -17,11 +17,13 @@ type NaNReport struct {
 	Model        ModelInfo  `json:"model"`
 	Engine       EngineInfo `json:"engine"`
 	Optimization string     `json:"optimization"` // the level of graph optimisation
-	Seed         uint64     `json:"seed"`
-	Sample       int        `json:"sample"`  // the set of inputs that the rest is about: the last that was run
-	Samples      int        `json:"samples"` // how many were run
-	Batch        int64      `json:"batch"`   // 0 where no input has a leading dimension
-	Inputs       []RunInput `json:"inputs"`
+	// Command is the command line, where whoever asked has put it.
+	Command []string   `json:"command,omitempty"`
+	Seed    uint64     `json:"seed"`
+	Sample  int        `json:"sample"`  // the set of inputs that the rest is about: the last that was run
+	Samples int        `json:"samples"` // how many were run
+	Batch   int64      `json:"batch"`   // 0 where no input has a leading dimension
+	Inputs  []RunInput `json:"inputs"`
 	// First is the first finding: inputs come before initializers, and these before the nodes in the order of execution.
 	First *NaNFinding `json:"first,omitempty"`
 	// Sources are the inputs, initializers and constants that hold a NaN or an infinity.
@@ -96,7 +98,7 @@ func (r *NaNReport) WriteText(w io.Writer) error {
 	if r.First != nil {
 		r.First.write(w)
 	} else {
-		fmt.Fprintf(w, "no node makes a NaN or an infinity: %d values were looked at, %s of inputs\n", r.Looked, sets(r.Samples))
+		sayf(w, "no node makes a NaN or an infinity: %d values were looked at, %s of inputs\n", r.Looked, sets(r.Samples))
 	}
 	var others []string
 	for _, d := range r.Nodes {
@@ -118,13 +120,13 @@ func (r *NaNReport) WriteText(w io.Writer) error {
 	}
 	writeSome(w, "passes on: ", passed)
 	if len(r.Skipped) > 0 {
-		fmt.Fprintf(w, "note: not looked at, as the type is not known or the engine does not give it out: %s\n", listed(r.Skipped))
+		sayf(w, "note: not looked at, as the type is not known or the engine does not give it out: %s\n", listed(r.Skipped))
 	}
 	sample := ""
 	if r.Samples > 1 {
 		sample = fmt.Sprintf(" + %d", r.Sample)
 	}
-	_, err := fmt.Fprintf(w, "%sseed %d%s; optimization %s; %s %s\n", batchText(r.Batch), r.Seed, sample, r.Optimization, r.Engine.Name, r.Engine.Version)
+	_, err := sayf(w, "%sseed %d%s; optimization %s; %s %s\n", batchText(r.Batch), r.Seed, sample, r.Optimization, r.Engine.Name, r.Engine.Version)
 	return err
 }
 
@@ -140,10 +142,10 @@ func writeSome(w io.Writer, head string, lines []string) {
 	const most = 10
 	for i, line := range lines {
 		if i == most {
-			fmt.Fprintf(w, "%s%d more\n", head, len(lines)-most)
+			sayf(w, "%s%d more\n", head, len(lines)-most)
 			return
 		}
-		fmt.Fprintf(w, "%s%s\n", head, line)
+		sayf(w, "%s%s\n", head, line)
 	}
 }
 
@@ -170,27 +172,27 @@ func countsText(s *Stats) string {
 func (d *NaNFinding) write(w io.Writer) {
 	switch {
 	case d.Kind != "node":
-		fmt.Fprintf(w, "%s %s%s holds %s\n", d.Kind, d.Tensor, d.Path, article(d.Makes))
+		sayf(w, "%s %s%s holds %s\n", d.Kind, d.Tensor, d.Path, article(d.Makes))
 	case d.FromInfinity:
-		fmt.Fprintf(w, "%s makes %s of an infinity that comes in\n", nodeText(d.Node, d.Op, d.Position), article(d.Makes))
+		sayf(w, "%s makes %s of an infinity that comes in\n", nodeText(d.Node, d.Op, d.Position), article(d.Makes))
 	default:
-		fmt.Fprintf(w, "%s makes %s of finite inputs\n", nodeText(d.Node, d.Op, d.Position), article(d.Makes))
+		sayf(w, "%s makes %s of finite inputs\n", nodeText(d.Node, d.Op, d.Position), article(d.Makes))
 	}
-	fmt.Fprintf(w, "  value   %s%s %s%s: %s\n", d.Tensor, d.Path, d.Type, d.Shape, countsText(d.Stats))
+	sayf(w, "  value   %s%s %s%s: %s\n", d.Tensor, d.Path, d.Type, d.Shape, countsText(d.Stats))
 	if d.Moments != nil {
-		fmt.Fprintf(w, "  range   %s to %s, mean %s, of the finite elements\n", digits(d.Min), digits(d.Max), digits(d.Mean))
+		sayf(w, "  range   %s to %s, mean %s, of the finite elements\n", digits(d.Min), digits(d.Max), digits(d.Mean))
 	}
-	fmt.Fprintf(w, "  first   %s%s%s = %s\n", d.Tensor, d.Path, indexText(d.Element.Index), d.Element.Value)
+	sayf(w, "  first   %s%s%s = %s\n", d.Tensor, d.Path, indexText(d.Element.Index), d.Element.Value)
 	for _, o := range d.Operands {
-		fmt.Fprintf(w, "  of      %s%s = %s\n", o.Name, indexText(o.Index), o.Value)
+		sayf(w, "  of      %s%s = %s\n", o.Name, indexText(o.Index), o.Value)
 	}
 	for _, in := range d.Inputs {
-		fmt.Fprintf(w, "  input   %s%s %s%s%s\n", in.Name, in.Path, in.Type, in.Shape, rangeText(in.Stats))
+		sayf(w, "  input   %s%s %s%s%s\n", in.Name, in.Path, in.Type, in.Shape, rangeText(in.Stats))
 	}
 	if len(d.Unknown) > 0 {
-		fmt.Fprintf(w, "  not looked at, so that it may come from there: %s\n", listed(d.Unknown))
+		sayf(w, "  not looked at, so that it may come from there: %s\n", listed(d.Unknown))
 	}
-	fmt.Fprintf(w, "  cause   %s\n", d.Cause)
+	sayf(w, "  cause   %s\n", d.Cause)
 }
 
 func rangeText(s *Stats) string {

@@ -212,6 +212,7 @@ func (c *formulaCheck) run(batch int64, sample int) error {
 	for name, v := range inputs {
 		c.fed.add(name, v)
 	}
+	c.inParts("the model", c.got, batch, sample)
 	got, err := c.got.run(inputs, batch)
 	if err != nil {
 		return onnxpb.InFile(c.blameInputs(err), c.report.Model.Path)
@@ -228,6 +229,7 @@ func (c *formulaCheck) run(batch int64, sample int) error {
 		if x.runner.step != 0 && batch%x.runner.step != 0 {
 			return &onnxpb.Error{File: x.path, Msg: fmt.Sprintf("batch %d cannot be run: its batch is fixed to %d", batch, x.runner.step), Hint: "ask for other batches with --batch"}
 		}
+		c.inParts("model "+x.model.Name+" of the formula", x.runner, batch, sample)
 		if values[x.model.Name], err = x.runner.run(own, batch); err != nil {
 			return onnxpb.InFile(err, x.path)
 		}
@@ -246,6 +248,16 @@ func (c *formulaCheck) run(batch int64, sample int) error {
 		c.report.add(batch, sample, p, c.difference(p, want[p.ref.name], got[p.got.name]), c.rules.of(p.ref.name, p.ref.elem))
 	}
 	return nil
+}
+
+// inParts notes that a batch is run in parts.
+func (c *formulaCheck) inParts(who string, r *batchRunner, batch int64, sample int) {
+	if n := r.parts(batch); n > 1 && sample == 0 {
+		note := fmt.Sprintf("batch %d of %s, whose batch is fixed to %d, was run in %d parts", batch, who, r.step, n)
+		if !contains(c.report.Notes, note) {
+			c.report.Notes = append(c.report.Notes, note)
+		}
+	}
 }
 
 // difference compares an output with what the formula says, in float64 where it is of floats.

@@ -91,6 +91,7 @@ func VerifyHead(e Engine, fused, frontModel, rearModel Source, o HeadOptions) (*
 		return nil, err
 	}
 	h.report.Images = len(images)
+	h.report.ImagesSHA256 = hashImages(images)
 	h.report.Coverage.measure(h.gate, images)
 	if err := h.compare(images); err != nil {
 		return nil, err

@@ -106,7 +106,7 @@ func (h *headCheck) instrument() (Source, error) {
 		outputs = append(outputs, v)
 	}
 	g.Output = outputs
-	return Source{Model: m, Dir: h.fused.Dir}, nil
+	return h.fused.changed(m), nil
 }
 
 // runFused runs a model on the images at every batch. inner names further tensors to take.

@@ -16,6 +16,15 @@ type headImage struct {
 	file   bool     // from a file
 }
 
+// hashImages hashes images in their order, each as a line of pixels.
+func hashImages(images []*headImage) string {
+	var fed fedHashes
+	for _, im := range images {
+		fed.add("", onnxpb.TensorVal(onnxpb.ArrayOf([]int64{int64(len(im.pixels))}, im.pixels)))
+	}
+	return fed.of("")
+}
+
 // original is one of the two models that were fused.
 type original struct {
 	side    int

@@ -24,19 +24,22 @@ type HeadReport struct {
 	Schema string `json:"schema"`
 	// Holds is the verdict: every row near, the choice proven exact (or HeadOptions.Near given and nothing against it found), and the gate covered where that
 	// is required.
-	Holds        bool        `json:"holds"`
-	Fused        ModelInfo   `json:"fused"`
-	Front        HeadModel   `json:"front"`
-	Rear         HeadModel   `json:"rear"`
-	Engine       EngineInfo  `json:"engine"`
-	Optimization string      `json:"optimization"`
+	Holds        bool       `json:"holds"`
+	Fused        ModelInfo  `json:"fused"`
+	Front        HeadModel  `json:"front"`
+	Rear         HeadModel  `json:"rear"`
+	Engine       EngineInfo `json:"engine"`
+	Optimization string     `json:"optimization"`
+	// Command is the command line, where whoever asked has put it.
+	Command      []string    `json:"command,omitempty"`
 	Gate         string      `json:"gate"`
 	Limit        float64     `json:"limit"`
 	Order        [3]string   `json:"order"` // the columns of the output
 	Atol         float64     `json:"atol"`
 	Seed         uint64      `json:"seed"`
-	Range        Range       `json:"range"`  // of generated pixels
-	Images       int         `json:"images"` // how many were compared, at every batch
+	Range        Range       `json:"range"`         // of generated pixels
+	Images       int         `json:"images"`        // how many were compared, at every batch
+	ImagesSHA256 string      `json:"images_sha256"` // of these, in their order (see InputReport)
 	Batches      []HeadBatch `json:"batches"`
 	Near         bool        `json:"near"`
 	Exact        string      `json:"exact"`
@@ -223,8 +226,8 @@ func (c *Coverage) measure(g gate, images []*headImage) {
 
 // WriteText prints a report for people.
 func (r *HeadReport) WriteText(w io.Writer) error {
-	fmt.Fprintf(w, "gate %s, limit %v, output %s\n", r.Gate, r.Limit, strings.Join(r.Order[:], ","))
-	fmt.Fprintf(w, "front %s: %s\nrear  %s: %s\n", orNone(r.Front.Path), r.Front.Gives, orNone(r.Rear.Path), r.Rear.Gives)
+	sayf(w, "gate %s, limit %v, output %s\n", r.Gate, r.Limit, strings.Join(r.Order[:], ","))
+	sayf(w, "front %s: %s\nrear  %s: %s\n", orNone(r.Front.Path), r.Front.Gives, orNone(r.Rear.Path), r.Rear.Gives)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	sum := r.Gate == "sum" || r.Gate == "published"
 	fmt.Fprint(tw, "batch\trows\tby front\tby rear\t")
@@ -233,9 +236,9 @@ func (r *HeadReport) WriteText(w io.Writer) error {
 	}
 	fmt.Fprint(tw, "ambiguous\tmax yaw error\troll\tpitch\tnear\texact\n")
 	for _, b := range r.Batches {
-		fmt.Fprintf(tw, "%d\t%d\t%d\t%d\t", b.Batch, b.Rows, b.Front, b.Rear)
+		sayf(tw, "%d\t%d\t%d\t%d\t", b.Batch, b.Rows, b.Front, b.Rear)
 		if sum {
-			fmt.Fprintf(tw, "%d\t%d\t", b.Both, b.Neither)
+			sayf(tw, "%d\t%d\t", b.Both, b.Neither)
 		}
 		exact := ExactNotProven
 		if b.Exact != nil {
@@ -247,14 +250,14 @@ func (r *HeadReport) WriteText(w io.Writer) error {
 		if b.Beyond > 0 {
 			near = "FAILS"
 		}
-		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\n", b.Ambiguous, short(b.MaxError[yaw]), short(b.MaxError[roll]), short(b.MaxError[pitch]), near, exact)
+		sayf(tw, "%d\t%s\t%s\t%s\t%s\t%s\n", b.Ambiguous, short(b.MaxError[yaw]), short(b.MaxError[roll]), short(b.MaxError[pitch]), near, exact)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
 	for _, b := range r.Batches {
 		if b.IllConditioned > 0 {
-			fmt.Fprintf(w, "batch %d: %d rows tell roll and pitch badly (yaw near ±90, or the published division near 0) and were held to a wider tolerance there\n", b.Batch, b.IllConditioned)
+			sayf(w, "batch %d: %d rows tell roll and pitch badly (yaw near ±90, or the published division near 0) and were held to a wider tolerance there\n", b.Batch, b.IllConditioned)
 		}
 	}
 	for _, f := range r.Failures {
@@ -262,43 +265,43 @@ func (r *HeadReport) WriteText(w io.Writer) error {
 		if f.Batch == 0 {
 			where = fmt.Sprintf("row %d", f.Image)
 		}
-		fmt.Fprintf(w, "%s: %s: %s is %v, not %v (front yaw %v, rear yaw %v)\n", f.Check, where, f.Angle, f.Got, f.Want, f.FrontYaw, f.RearYaw)
+		sayf(w, "%s: %s: %s is %v, not %v (front yaw %v, rear yaw %v)\n", f.Check, where, f.Angle, f.Got, f.Want, f.FrontYaw, f.RearYaw)
 	}
 	if more := r.FailureCount - len(r.Failures); more > 0 {
-		fmt.Fprintf(w, "and %d more failures\n", more)
+		sayf(w, "and %d more failures\n", more)
 	}
 	c := r.Coverage
 	for _, j := range c.Judges {
-		fmt.Fprintf(w, "yaw of the %s model: %s to %s; %d images within 1 degree of the limit; nearest to %v: %s below, %s above; to -%v: %s within, %s beyond\n",
+		sayf(w, "yaw of the %s model: %s to %s; %d images within 1 degree of the limit; nearest to %v: %s below, %s above; to -%v: %s within, %s beyond\n",
 			j.Model, short(j.Min), short(j.Max), j.Near, r.Limit, short(j.Below), short(j.Above), r.Limit, short(j.NegativeBelow), short(j.NegativeAbove))
 	}
 	covered := "covered"
 	if !c.Covered {
 		covered = "NOT COVERED"
 	}
-	fmt.Fprintf(w, "coverage: %s; of %d images the front model answers %d, the rear model %d; %d were tried\n", covered, r.Images, c.Front, c.Rear, c.Tried)
+	sayf(w, "coverage: %s; of %d images the front model answers %d, the rear model %d; %d were tried\n", covered, r.Images, c.Front, c.Rear, c.Tried)
 	for _, s := range r.Warnings {
-		fmt.Fprintf(w, "warning: %s\n", s)
+		sayf(w, "warning: %s\n", s)
 	}
 	if s := r.Sweep; s != nil && s.Rows > 0 {
 		what := "round the circle, at the limit and with NaN and infinities"
 		if r.Gate == GatePublished {
 			what = "round the circle and at the limit"
 		}
-		fmt.Fprintf(w, "gate by itself: %d of %d poses %s as they should be\n", s.Rows-s.Unequal, s.Rows, what)
+		sayf(w, "gate by itself: %d of %d poses %s as they should be\n", s.Rows-s.Unequal, s.Rows, what)
 	} else if s != nil {
-		fmt.Fprintf(w, "gate by itself: could not be cut out: %s\n", s.Why)
+		sayf(w, "gate by itself: could not be cut out: %s\n", s.Why)
 	}
 	exact := r.Exact
 	if r.ExactWhy != "" {
 		exact += ": " + r.ExactWhy
 	}
-	fmt.Fprintf(w, "exact: %s\n", exact)
+	sayf(w, "exact: %s\n", exact)
 	answer := "the fused model holds"
 	if !r.Holds {
 		answer = "the fused model DOES NOT HOLD"
 	}
-	_, err := fmt.Fprintf(w, "%s: within %v degrees of the originals; seed %d; %s %s\n", answer, r.Atol, r.Seed, r.Engine.Name, r.Engine.Version)
+	_, err := sayf(w, "%s: within %v degrees of the originals; seed %d; %s %s\n", answer, r.Atol, r.Seed, r.Engine.Name, r.Engine.Version)
 	return err
 }
 

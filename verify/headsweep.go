@@ -38,7 +38,7 @@ func (h *headCheck) sweep() (*Sweep, error) {
 	for _, name := range h.inner {
 		m.Graph.Input = append(m.Graph.Input, onnxpb.TensorValue(name, onnxpb.TensorProto_FLOAT, []onnxpb.Dim{batch, onnxpb.Number(3)}))
 	}
-	session, err := h.engine.Open(Source{Model: m, Dir: h.fused.Dir}, h.o.Session)
+	session, err := h.engine.Open(h.fused.changed(m), h.o.Session)
 	if err != nil {
 		return nil, err
 	}

@@ -6,12 +6,17 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"onnxtool/onnxpb"
 )
 
 // page is a file of HTML that needs nothing else.
 type page struct{ b strings.Builder }
 
 func (p *page) printf(format string, args ...any) { fmt.Fprintf(&p.b, format, args...) }
+
+// htmlText writes a text so that it is no mark, and shows what cannot be seen.
+func htmlText(s string) string { return html.EscapeString(onnxpb.Visible(s)) }
 
 const pageHead = `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>%s</title><style>
@@ -39,7 +44,7 @@ func (r *Reports) WriteHTML(w io.Writer) error {
 
 func (r *Report) html(p *page) {
 	class := map[bool]string{true: "ok", false: "bad"}
-	esc := html.EscapeString
+	esc := htmlText
 	p.printf("<h1>%s: <span class=\"%s\">%s</span></h1>\n", esc(r.title()), class[r.Equal], r.verdict())
 	p.printf("<table><tr><th>output</th><th>rows</th><th>failed</th><th>max abs</th><th>mean abs</th><th>max rel</th><th>p99 rel</th><th>cosine</th><th>SNR dB</th><th>ULP</th><th>passes at atol</th></tr>\n")
 	for _, t := range r.Totals {
@@ -119,7 +124,7 @@ func (p *page) histogram(title string, s *sketch) {
 		most = max(most, s.infs)
 	}
 	width := bar*len(columns) + 10
-	p.printf("<figure><svg viewBox=\"0 0 %d %d\" width=\"%d\" role=\"img\" aria-label=\"%s\" font-family=\"system-ui,sans-serif\" font-size=\"9\" text-anchor=\"middle\">\n", width, tall+40, width, html.EscapeString(title))
+	p.printf("<figure><svg viewBox=\"0 0 %d %d\" width=\"%d\" role=\"img\" aria-label=\"%s\" font-family=\"system-ui,sans-serif\" font-size=\"9\" text-anchor=\"middle\">\n", width, tall+40, width, htmlText(title))
 	for i, c := range columns {
 		x := 5 + i*bar
 		h := float64(c.n) / float64(most) * tall
@@ -132,7 +137,7 @@ func (p *page) histogram(title string, s *sketch) {
 		}
 		p.printf("\n")
 	}
-	p.printf("</svg><figcaption>%s, by powers of ten</figcaption></figure>\n", html.EscapeString(title))
+	p.printf("</svg><figcaption>%s, by powers of ten</figcaption></figure>\n", htmlText(title))
 }
 
 // countText writes a count in little space.

@@ -32,7 +32,7 @@ type ImageSpec struct {
 // ReadImage decodes a picture, PNG or JPEG, as an input. Transparent pixels lie on black. The picture is resized bilinearly: column x of W takes what stands at (x+0.5)·w/W - 0.5 of
 // the picture's w columns (half-pixel centres, the edge repeated), mixed of the two nearest columns in proportion, and rows likewise; nothing is averaged when a
 // picture shrinks, as Resize of ONNX does it in mode linear, without antialias. Grey is (299·red + 587·green + 114·blue)/1000. Elements are Lo + (Hi-Lo)·v/255,
-// where v is not rounded; then rounded to the type, halves to even. The orientation that a camera notes in a JPEG is not applied.
+// where v is not rounded; then rounded to the type, halves to even. A JPEG in which a camera has noted an orientation (Exif) is turned by it first, so that it is as viewers show it.
 //
 // Errors are of kind Unfit: the picture cannot be read, has more than 2^25 pixels (told before they are decoded) or is to be resized to more; the shape is not one of a
 // picture; the type is not one for pictures or does not hold the range.
@@ -44,16 +44,16 @@ func ReadImage(r io.ReadSeeker, s ImageSpec) (*onnxpb.Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	img, err := decodeImage(r)
+	img, orientation, err := decodeImage(r)
 	if err != nil {
 		return nil, err
 	}
-	b := img.Bounds()
+	at, width, height := oriented(pixels(img), img.Bounds().Dx(), img.Bounds().Dy(), orientation)
 	if !l.heightKnown {
-		l.height = int64(b.Dy())
+		l.height = int64(height)
 	}
 	if !l.widthKnown {
-		l.width = int64(b.Dx())
+		l.width = int64(width)
 	}
 	if l.height < 1 || l.width < 1 || l.height > maxPixels || l.width > maxPixels || l.height*l.width > maxPixels {
 		return nil, onnxpb.Errorf(onnxpb.Unfit, "a picture cannot be resized to %d by %d pixels: it must have between 1 and %d", l.width, l.height, maxPixels)
@@ -62,7 +62,7 @@ func ReadImage(r io.ReadSeeker, s ImageSpec) (*onnxpb.Array, error) {
 	if s.Range != nil {
 		rg = *s.Range
 	}
-	v := l.elements(img, func(v float64) float64 { return rg.Lo + (rg.Hi-rg.Lo)*v/255 })
+	v := l.elements(at, width, height, func(v float64) float64 { return rg.Lo + (rg.Hi-rg.Lo)*v/255 })
 	a, err := onnxpb.ArrayFromFloat64s(s.Type, l.dims(), v)
 	if err != nil {
 		return nil, &onnxpb.Error{Msg: fmt.Sprintf("the picture, scaled to %s, does not fit %s", rg, onnxpb.TypeName(s.Type)), Err: err, Hint: "set another range: --range LO..HI"}
@@ -151,10 +151,8 @@ func (l imageLayout) dims() []int64 {
 }
 
 // elements resizes a picture and returns it in row-major order, each level of 0..255 scaled.
-func (l imageLayout) elements(img image.Image, scale func(float64) float64) []float64 {
-	b := img.Bounds()
-	at := pixels(img)
-	rows, columns := taps(int(l.height), b.Dy()), taps(int(l.width), b.Dx())
+func (l imageLayout) elements(at func(x, y int) pixel, width, height int, scale func(float64) float64) []float64 {
+	rows, columns := taps(int(l.height), height), taps(int(l.width), width)
 	plane := int(l.height * l.width)
 	v := make([]float64, plane*int(l.channels))
 	for y, r := range rows {
@@ -220,12 +218,12 @@ func pixels(img image.Image) func(x, y int) pixel {
 	}
 }
 
-// decodeImage decodes a picture by what it begins with, once its header has told that it is not too large.
-func decodeImage(r io.ReadSeeker) (image.Image, error) {
+// decodeImage decodes a picture by what it begins with, once its header has told that it is not too large. It tells the orientation that is noted in it too.
+func decodeImage(r io.ReadSeeker) (img image.Image, orientation int, err error) {
 	head := make([]byte, 8)
 	n, err := io.ReadFull(r, head)
 	if err != nil && err != io.ErrUnexpectedEOF && err != io.EOF {
-		return nil, &onnxpb.Error{Msg: "the picture cannot be read", Err: err}
+		return nil, 0, &onnxpb.Error{Msg: "the picture cannot be read", Err: err}
 	}
 	config, decode := png.DecodeConfig, png.Decode
 	switch {
@@ -233,29 +231,34 @@ func decodeImage(r io.ReadSeeker) (image.Image, error) {
 	case n >= 2 && head[0] == 0xff && head[1] == 0xd8:
 		config, decode = jpeg.DecodeConfig, jpeg.Decode
 	default:
-		return nil, onnxpb.Errorf(onnxpb.Unfit, "is neither a PNG nor a JPEG picture")
+		return nil, 0, onnxpb.Errorf(onnxpb.Unfit, "is neither a PNG nor a JPEG picture")
 	}
 	damaged := func(err error) error {
 		return &onnxpb.Error{Msg: "the picture cannot be read: it is damaged, or truncated", Err: err}
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return nil, damaged(err)
+		return nil, 0, damaged(err)
 	}
 	c, err := config(r)
 	if err != nil {
-		return nil, damaged(err)
+		return nil, 0, damaged(err)
 	}
 	if c.Width < 1 || c.Height < 1 || int64(c.Width)*int64(c.Height) > maxPixels {
-		return nil, &onnxpb.Error{Msg: fmt.Sprintf("the picture has %d by %d pixels: between 1 and %d are read", c.Width, c.Height, maxPixels), Hint: "make it smaller first"}
+		return nil, 0, &onnxpb.Error{Msg: fmt.Sprintf("the picture has %d by %d pixels: between 1 and %d are read", c.Width, c.Height, maxPixels), Hint: "make it smaller first"}
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return nil, damaged(err)
+		return nil, 0, damaged(err)
 	}
-	img, err := decode(r)
-	if err != nil {
-		return nil, damaged(err)
+	if img, err = decode(r); err != nil {
+		return nil, 0, damaged(err)
 	}
-	return img, nil
+	if orientation = 1; head[0] == 0xff {
+		if _, err := r.Seek(0, io.SeekStart); err != nil {
+			return nil, 0, damaged(err)
+		}
+		orientation = orientationOf(r)
+	}
+	return img, orientation, nil
 }
 
 // readImageFile is ReadImage for a file.

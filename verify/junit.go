@@ -19,14 +19,19 @@ type JUnit struct {
 
 // JUnitSuite is one comparison.
 type JUnitSuite struct {
-	Name       string          `xml:"name,attr"`
-	Tests      int             `xml:"tests,attr"`
-	Failures   int             `xml:"failures,attr"`
-	Errors     int             `xml:"errors,attr"`
-	Skipped    int             `xml:"skipped,attr"`
-	Properties []JUnitProperty `xml:"properties>property"`
-	Cases      []JUnitCase     `xml:"testcase"`
-	Out        string          `xml:"system-out,omitempty"`
+	Name       string           `xml:"name,attr"`
+	Tests      int              `xml:"tests,attr"`
+	Failures   int              `xml:"failures,attr"`
+	Errors     int              `xml:"errors,attr"`
+	Skipped    int              `xml:"skipped,attr"`
+	Properties *JUnitProperties `xml:"properties"` // nil where there are none: an empty list is not allowed
+	Cases      []JUnitCase      `xml:"testcase"`
+	Out        string           `xml:"system-out,omitempty"`
+}
+
+// JUnitProperties are facts about a suite.
+type JUnitProperties struct {
+	List []JUnitProperty `xml:"property"`
 }
 
 // JUnitProperty is a fact about a suite.
@@ -53,8 +58,8 @@ type JUnitProblem struct {
 
 // Add adds a report.
 func (j *JUnit) Add(r *Report) {
-	s := JUnitSuite{Name: xmlText(r.title()), Properties: []JUnitProperty{
-		{"reference.sha256", r.Reference.SHA256}, {"model.sha256", r.Model.SHA256}, {"engine", r.Engine.Name + " " + r.Engine.Version}, {"optimization", r.Optimization}, {"seed", fmt.Sprint(r.Seed)}}}
+	s := JUnitSuite{Name: xmlText(r.title()), Properties: &JUnitProperties{[]JUnitProperty{
+		{"reference.sha256", r.Reference.SHA256}, {"model.sha256", r.Model.SHA256}, {"engine", r.Engine.Name + " " + r.Engine.Version}, {"optimization", r.Optimization}, {"seed", fmt.Sprint(r.Seed)}}}}
 	for _, row := range r.Outputs {
 		c := JUnitCase{Name: fmt.Sprintf("%s%s batch %d", pairName(row.Reference, row.Model), row.Path, row.Batch), Class: xmlText(r.title())}
 		if r.Samples > 1 || row.Corner != "" {
@@ -68,16 +73,22 @@ func (j *JUnit) Add(r *Report) {
 		}
 		s.Cases = append(s.Cases, c)
 	}
-	s.Tests = len(s.Cases)
 	s.Out = xmlText(strings.Join(r.Notes, "\n"))
+	j.suite(s)
+}
+
+// suite adds a suite, and what it counts.
+func (j *JUnit) suite(s JUnitSuite) {
+	s.Tests = len(s.Cases)
 	j.Suites = append(j.Suites, s)
 	j.Tests += s.Tests
 	j.Failures += s.Failures
+	j.Errors += s.Errors
 }
 
-// AddSuite adds the cases of a suite: those that failed as failures, broken ones as errors, unsupported ones as skipped unless the suite is strict.
+// AddSuite adds the cases of a suite: those that failed as failures, broken, crashed and unfinished ones as errors, unsupported ones as skipped unless the suite is strict.
 func (j *JUnit) AddSuite(r *SuiteReport) {
-	s := JUnitSuite{Name: "onnxtool test", Properties: []JUnitProperty{{"engine", r.Engine.Name + " " + r.Engine.Version}, {"optimization", r.Optimization}}}
+	s := JUnitSuite{Name: "onnxtool test", Properties: &JUnitProperties{[]JUnitProperty{{"engine", r.Engine.Name + " " + r.Engine.Version}, {"optimization", r.Optimization}}}}
 	for _, x := range r.Cases {
 		c := JUnitCase{Name: xmlText(x.Name), Class: "onnxtool test"}
 		problem := &JUnitProblem{Message: xmlText(x.Why), Type: string(x.Status)}
@@ -85,7 +96,7 @@ func (j *JUnit) AddSuite(r *SuiteReport) {
 		case x.Status == CaseFailed || x.Status == CaseUnsupported && r.Strict:
 			c.Failure = problem
 			s.Failures++
-		case x.Status == CaseBroken:
+		case x.Status == CaseBroken || x.Status == CaseCrashed:
 			c.Error = problem
 			s.Errors++
 		case x.Status == CaseUnsupported:
@@ -94,19 +105,17 @@ func (j *JUnit) AddSuite(r *SuiteReport) {
 		}
 		s.Cases = append(s.Cases, c)
 	}
-	s.Tests = len(s.Cases)
-	j.Suites = append(j.Suites, s)
-	j.Tests += s.Tests
-	j.Failures += s.Failures
-	j.Errors += s.Errors
+	for _, name := range r.Unfinished {
+		s.Cases = append(s.Cases, JUnitCase{Name: xmlText(name), Class: "onnxtool test", Error: &JUnitProblem{Message: xmlText("it was stopped: " + r.Ended), Type: "time"}})
+		s.Errors++
+	}
+	j.suite(s)
 }
 
 // Fail adds an error that kept anything from being compared.
 func (j *JUnit) Fail(name string, err error) {
 	name = xmlText(name)
-	j.Suites = append(j.Suites, JUnitSuite{Name: name, Tests: 1, Errors: 1, Cases: []JUnitCase{{Name: "run", Class: name, Error: &JUnitProblem{Message: xmlText(err.Error()), Type: "error"}}}})
-	j.Tests++
-	j.Errors++
+	j.suite(JUnitSuite{Name: name, Errors: 1, Cases: []JUnitCase{{Name: "run", Class: name, Error: &JUnitProblem{Message: xmlText(err.Error()), Type: "error"}}}})
 }
 
 // Write writes the XML.

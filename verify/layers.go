@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"onnxtool/onnxpb"
+	"onnxtool/shape"
 )
 
 const (
@@ -46,6 +47,9 @@ func Layers(e Engine, reference, model Source, o LayerOptions) (*LayerReport, er
 	if err := c.fetch(all); err != nil {
 		return nil, err
 	}
+	if _, err := c.doubt(); err != nil {
+		return nil, err
+	}
 	return c.report("layers", nil), nil
 }
 
@@ -55,11 +59,13 @@ type layerPair struct{ ref, got int }
 // layerSide is one of the two models.
 type layerSide struct {
 	path    string
+	given   Source
 	session SessionOptions
 	graph   *layerGraph
 	source  Source // a copy in which the type of every value is declared that is known
 	typed   map[string]bool
-	bytes   []int64 // of the values
+	bytes   []int64        // of the values
+	sizes   []*shape.Value // what is known of the values for the inputs at hand
 	inputs  map[string]*onnxpb.Value
 }
 
@@ -77,6 +83,7 @@ type layerComparison struct {
 	pairOf   []int       // by value of the reference, -1
 	rows     []*LayerRow // by pair, nil while it is not fetched
 	untyped  []string    // tensors that cannot be given out
+	doubted  []string    // pairs that were taken back
 	sessions int
 	base     *LayerReport // what is known before any tensor is compared
 }
@@ -117,6 +124,11 @@ func newLayerComparison(e Engine, reference, model Source, o LayerOptions) (*lay
 		r.ReferenceOptimization = sessions[0].Optimization
 	}
 	r.Inputs = describeInputs(c.plan, o.Options)
+	for i, in := range r.Inputs {
+		var fed fedHashes
+		fed.add(in.Reference, c.sides[0].inputs[in.Reference])
+		r.Inputs[i].SHA256 = fed.of(in.Reference)
+	}
 	for i, s := range []Source{reference, model} {
 		info, err := describe(s)
 		if err != nil {
@@ -126,13 +138,14 @@ func newLayerComparison(e Engine, reference, model Source, o LayerOptions) (*lay
 		if c.sides[i].graph, err = newLayerGraph(s); err != nil {
 			return nil, err
 		}
-		c.sides[i].path, c.sides[i].session = s.Path, sessions[i]
+		c.sides[i].path, c.sides[i].given, c.sides[i].session = s.Path, s, sessions[i]
 	}
 	c.base = r
 	c.match = matchLayers(c.sides[0].graph, c.sides[1].graph, inputs, outputs, !o.ByStructure)
 	for _, s := range c.sides {
 		s.declare()
 	}
+	c.unlike()
 	c.makePairs(outputs)
 	return c, nil
 }

@@ -63,7 +63,7 @@ func (c *layerComparison) stateOf(v int, otherwise state) state {
 // report puts together what was found; blamed is the pair whose node is to blame, nil for the first that differs by itself.
 func (c *layerComparison) report(method string, blamed *int) *LayerReport {
 	r := c.base
-	r.Method, r.Equal, r.Shared, r.Sessions = method, true, len(c.pairs), c.sessions
+	r.Method, r.Equal, r.Shared, r.Sessions = method, true, len(c.pairs)-len(c.doubted), c.sessions
 	states := c.states()
 	for p, row := range c.rows {
 		if row == nil {
@@ -332,12 +332,15 @@ func (c *layerComparison) unmatched(r *LayerReport) {
 
 // notes adds what has to be said of the matching.
 func (c *layerComparison) notes(r *LayerReport) {
+	if n := c.doubtedNote(); n != "" {
+		r.Notes = append(r.Notes, n)
+	}
 	if n := len(c.untyped); n > 0 {
 		r.Notes = append(r.Notes, fmt.Sprintf("%s cannot be given out and compared, as the type is not known%s", counted(n, "tensor"), namesText(c.untyped[:min(n, firstNames)], n)))
 	}
 	named, other, first := 0, 0, ""
 	for _, p := range c.pairs {
-		if c.match.how[p.ref] != MatchedName {
+		if c.match.how[p.ref] != MatchedName || c.match.toGot[p.ref] < 0 {
 			continue
 		}
 		named++

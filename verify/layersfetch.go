@@ -28,9 +28,10 @@ func (s *layerSide) declare() {
 		}
 	}
 	sizes := shape.Infer(m, shape.Options{Inputs: given})
-	s.bytes = make([]int64, len(s.graph.values))
+	s.bytes, s.sizes = make([]int64, len(s.graph.values)), make([]*shape.Value, len(s.graph.values))
 	for i, v := range s.graph.values {
-		s.bytes[i] = bytesOf(sizes.Value(v.name))
+		s.sizes[i] = sizes.Value(v.name)
+		s.bytes[i] = bytesOf(s.sizes[i])
 		known := declared[v.name]
 		if t := types.Value(v.name); !known && t != nil && t.Kind != shape.Sparse && t.Kind != shape.Opaque {
 			if p := t.Proto(); p != nil {
@@ -40,7 +41,7 @@ func (s *layerSide) declare() {
 		}
 		s.typed[v.name] = known
 	}
-	s.source = Source{Model: m, Dir: s.graph.dir}
+	s.source = s.given.changed(m)
 }
 
 // bytesOf is the size of a tensor, UnknownTensorBytes where it is not known.

@@ -1,14 +1,13 @@
 package verify
 
 import (
-	"html"
 	"io"
 	"math"
 )
 
 // WriteHTML writes the report as one file of HTML: where the models part, and the errors of all tensors that were compared as a curve in the order of execution.
 func (r *LayerReport) WriteHTML(w io.Writer) error {
-	esc := html.EscapeString
+	esc := htmlText
 	p := &page{}
 	p.printf(pageHead, "onnxtool verify --layers")
 	verdict, class := "equal", "ok"
@@ -88,7 +87,7 @@ func (r *LayerReport) curve(p *page) {
 		if t.Source {
 			radius = 4
 		}
-		p.printf("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" fill=\"%s\"><title>%s</title></circle>\n", x(i), at[i], radius, colour, html.EscapeString(t.Reference+" ("+t.Op+")"))
+		p.printf("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" fill=\"%s\"><title>%s</title></circle>\n", x(i), at[i], radius, colour, htmlText(t.Reference+" ("+t.Op+")"))
 	}
 	p.printf("</svg><figcaption>largest |got - want| of each tensor, in the order of execution; red where it is beyond the tolerance, large where it begins</figcaption></figure>\n")
 }

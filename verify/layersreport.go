@@ -23,12 +23,14 @@ type LayerReport struct {
 	Engine       EngineInfo `json:"engine"`
 	Optimization string     `json:"optimization"` // the level of graph optimisation
 	// ReferenceOptimization is that of the reference, where it is another.
-	ReferenceOptimization string        `json:"reference_optimization,omitempty"`
-	Seed                  uint64        `json:"seed"`
-	Batch                 int64         `json:"batch"`
-	Tolerance             Tolerance     `json:"tolerance"`
-	ByType                bool          `json:"by_type,omitempty"` // whether the tolerance is that of ToleranceFor
-	Inputs                []InputReport `json:"inputs"`
+	ReferenceOptimization string    `json:"reference_optimization,omitempty"`
+	Seed                  uint64    `json:"seed"`
+	Batch                 int64     `json:"batch"`
+	Tolerance             Tolerance `json:"tolerance"`
+	ByType                bool      `json:"by_type,omitempty"` // whether the tolerance is that of ToleranceFor
+	// Command is the command line, where whoever asked has put it.
+	Command []string      `json:"command,omitempty"`
+	Inputs  []InputReport `json:"inputs"`
 
 	// Blame is the node where the models part; nil where they do not.
 	Blame *LayerBlame `json:"blame,omitempty"`
@@ -166,30 +168,26 @@ func (r *LayerReport) WriteText(w io.Writer, all bool) error {
 	r.writeBlame(out)
 	r.writeTable(out, all)
 	if u := r.Unmatched; u.Reference+u.Model > 0 {
-		fmt.Fprintf(out, "without counterpart: %s of the reference%s, %s of the model%s", counted(u.Reference, "tensor"), namesText(u.ReferenceNames, u.Reference), counted(u.Model, "tensor"),
+		sayf(out, "without counterpart: %s of the reference%s, %s of the model%s", counted(u.Reference, "tensor"), namesText(u.ReferenceNames, u.Reference), counted(u.Model, "tensor"),
 			namesText(u.ModelNames, u.Model))
 		if u.Conflicts > 0 {
-			fmt.Fprintf(out, "; %s could be several", counted(u.Conflicts, "tensor"))
+			sayf(out, "; %s could be several", counted(u.Conflicts, "tensor"))
 		}
 		out.WriteString("\n")
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(out, "note: %s\n", n)
+		sayf(out, "note: %s\n", n)
 	}
 	answer := "equal"
 	if !r.Equal {
 		answer = fmt.Sprintf("different in %d of %s", r.Differ, counted(len(r.Tensors), "tensor"))
 	}
 	compared := fmt.Sprintf("%d of %s compared in %s", len(r.Tensors), counted(r.Shared, "shared tensor"), counted(r.Sessions, "run"))
-	rule := fmt.Sprintf("|got - want| <= %s + %s*|want|", short(Number(r.Tolerance.Abs)), short(Number(r.Tolerance.Rel)))
-	if r.ByType {
-		rule = "the tolerance follows the element type"
-	}
 	level := r.Optimization
 	if r.ReferenceOptimization != "" {
 		level += ", of the reference " + r.ReferenceOptimization
 	}
-	fmt.Fprintf(out, "%s: %s; %s; batch %d; seed %d; %s %s, optimisation %s\n", answer, rule, compared, r.Batch, r.Seed, r.Engine.Name, r.Engine.Version, level)
+	sayf(out, "%s: %s; %s; batch %d; seed %d; %s %s, optimisation %s\n", answer, r.asked(), compared, r.Batch, r.Seed, r.Engine.Name, r.Engine.Version, level)
 	_, err := io.WriteString(w, out.String())
 	return err
 }
@@ -221,31 +219,31 @@ func (r *LayerReport) writeBlame(w io.Writer) {
 	b := r.Blame
 	if b == nil {
 		if r.Equal && r.Method == "layers" {
-			fmt.Fprintf(w, "the models do not part: every tensor that both have is within the tolerance\n")
+			sayf(w, "the models do not part: every tensor that both have is within the tolerance\n")
 		} else if r.Equal {
-			fmt.Fprintf(w, "the models do not part: every output is within the tolerance\n")
+			sayf(w, "the models do not part: every output is within the tolerance\n")
 		}
 		return
 	}
-	fmt.Fprintf(w, "the models part at %s\n", layerNodeText(b.Node, b.Op, b.Tensor.Reference))
+	sayf(w, "the models part at %s\n", layerNodeText(b.Node, b.Op, b.Tensor.Reference))
 	if b.ModelNode != b.Node || b.ModelOp != b.Op || b.Tensor.Model != b.Tensor.Reference {
-		fmt.Fprintf(w, "  in the model: %s\n", layerNodeText(b.ModelNode, b.ModelOp, b.Tensor.Model))
+		sayf(w, "  in the model: %s\n", layerNodeText(b.ModelNode, b.ModelOp, b.Tensor.Model))
 	}
-	fmt.Fprintf(w, "  output %s%s %s: %s\n", b.Tensor.Reference, b.Tensor.Path, b.Tensor.Type+b.Tensor.Shape, b.Tensor.verdictText())
+	sayf(w, "  output %s%s %s: %s\n", b.Tensor.Reference, b.Tensor.Path, b.Tensor.Type+b.Tensor.Shape, b.Tensor.verdictText())
 	for _, in := range b.Inputs {
-		fmt.Fprintf(w, "  input %s: %s\n", in.Name, in.text())
+		sayf(w, "  input %s: %s\n", in.Name, in.text())
 	}
 	for _, d := range b.Differences {
-		fmt.Fprintf(w, "  %s\n", d)
+		sayf(w, "  %s\n", d)
 	}
 	if len(b.Missing) > 0 {
-		fmt.Fprintf(w, "  before it, the reference alone has: %s\n", strings.Join(b.Missing, ", "))
+		sayf(w, "  before it, the reference alone has: %s\n", strings.Join(b.Missing, ", "))
 	}
 	if len(b.Added) > 0 {
-		fmt.Fprintf(w, "  before it, the model alone has: %s\n", strings.Join(b.Added, ", "))
+		sayf(w, "  before it, the model alone has: %s\n", strings.Join(b.Added, ", "))
 	}
 	if r.Sources > 1 {
-		fmt.Fprintf(w, "%s more differ though what they read does not; see the rows that say SOURCE\n", counted(r.Sources-1, "tensor"))
+		sayf(w, "%s more differ though what they read does not; see the rows that say SOURCE\n", counted(r.Sources-1, "tensor"))
 	}
 }
 
@@ -288,21 +286,30 @@ func (in LayerInput) text() string {
 	return s
 }
 
+// shown tells which tensors are shown: all of them, or those around the first that differs.
+func (r *LayerReport) shown(all bool) (from, to int) {
+	to = len(r.Tensors)
+	if all {
+		return 0, to
+	}
+	if r.First == nil {
+		return 0, 0
+	}
+	for i, row := range r.Tensors {
+		if row == r.First {
+			from = max(0, i-shownBefore)
+		}
+	}
+	return from, min(to, from+shownRows)
+}
+
 func (r *LayerReport) writeTable(w io.Writer, all bool) {
-	from, to := 0, len(r.Tensors)
-	if !all {
-		if r.First == nil {
-			return
-		}
-		for i, row := range r.Tensors {
-			if row == r.First {
-				from = max(0, i-shownBefore)
-			}
-		}
-		to = min(to, from+shownRows)
+	from, to := r.shown(all)
+	if from == to {
+		return
 	}
 	if from > 0 {
-		fmt.Fprintf(w, "... %s before these (--all)\n", counted(from, "tensor"))
+		sayf(w, "... %s before these (--all)\n", counted(from, "tensor"))
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprint(tw, "tensor\top\tshape\tinputs\tmax abs\tmax rel\tcosine\tmin\tmax\tverdict\n")
@@ -317,14 +324,14 @@ func (r *LayerReport) writeTable(w io.Writer, all bool) {
 		if row.Type != "" && row.Type != "float32" {
 			shape = row.Type + shape
 		}
-		fmt.Fprintf(tw, "%s%s\t%s\t%s\t%s\t", name, row.Path, op, shape, row.inputsText())
+		sayf(tw, "%s%s\t%s\t%s\t%s\t", name, row.Path, op, shape, row.inputsText())
 		if m := row.Metrics; m != nil {
-			fmt.Fprintf(tw, "%s\t%s\t%s\t", short(m.MaxAbs), short(m.MaxRel), cosineText(m.Cosine))
+			sayf(tw, "%s\t%s\t%s\t", short(m.MaxAbs), short(m.MaxRel), cosineText(m.Cosine))
 		} else {
 			fmt.Fprint(tw, "-\t-\t-\t")
 		}
 		if v := row.Range; v != nil {
-			fmt.Fprintf(tw, "%s\t%s\t", short(v.Min), short(v.Max))
+			sayf(tw, "%s\t%s\t", short(v.Min), short(v.Max))
 		} else {
 			fmt.Fprint(tw, "-\t-\t")
 		}
@@ -336,7 +343,7 @@ func (r *LayerReport) writeTable(w io.Writer, all bool) {
 	}
 	tw.Flush() // a strings.Builder takes everything
 	if left := len(r.Tensors) - to; left > 0 {
-		fmt.Fprintf(w, "... %s after these (--all)\n", counted(left, "tensor"))
+		sayf(w, "... %s after these (--all)\n", counted(left, "tensor"))
 	}
 }
 

@@ -59,12 +59,7 @@ func OptimizationLevels(e Engine, s Source, o Options) (*Reports, error) {
 
 // title tells what was compared.
 func (r *Report) title() string {
-	name := func(m ModelInfo) string {
-		if m.Path == "" {
-			return "(a model in memory)"
-		}
-		return m.Path
-	}
+	name := modelName
 	if r.ReferenceOptimization != "" && r.Reference.SHA256 == r.Model.SHA256 {
 		return fmt.Sprintf("%s, optimisation %s against %s", name(r.Model), r.Optimization, r.ReferenceOptimization)
 	}
@@ -84,7 +79,7 @@ func (r *Reports) WriteText(w io.Writer) error {
 	}
 	fmt.Fprintln(w)
 	for _, one := range r.Reports {
-		if _, err := fmt.Fprintf(w, "%s: %s\n", one.title(), one.verdict()); err != nil {
+		if _, err := sayf(w, "%s: %s\n", one.title(), one.verdict()); err != nil {
 			return err
 		}
 	}
@@ -97,8 +92,17 @@ func Rows(e Engine, s Source, batches []int64, seed uint64, o BatchOptions) (*Ba
 	if err := checkRowOptions(s.Model, batches, o); err != nil {
 		return nil, err
 	}
+	info, err := describe(s)
+	if err != nil {
+		return nil, err
+	}
 	o.Permute = true
-	return CheckBatch(e, s, s, batches, seed, o)
+	r, err := CheckBatch(e, s, s, batches, seed, o)
+	if err != nil {
+		return nil, err
+	}
+	r.Model = &info
+	return r, nil
 }
 
 // checkRowOptions refuses what would show nothing.
@@ -110,6 +114,11 @@ func checkRowOptions(m *onnxpb.ModelProto, batches []int64, o BatchOptions) erro
 	for _, name := range sortedKeys(o.Axes) {
 		if !contains(names, name) {
 			return noSuch(fmt.Sprintf("--axis %s: the model has no such input or output", name), name, names)
+		}
+	}
+	for _, name := range o.Only {
+		if outs := portNames(outputsOf(m)); !contains(outs, name) {
+			return noSuch(fmt.Sprintf("--only %s: the model has no such output", name), name, outs)
 		}
 	}
 	free := map[string]bool{}
@@ -130,4 +139,12 @@ func checkRowOptions(m *onnxpb.ModelProto, batches []int64, o BatchOptions) erro
 		}
 	}
 	return nil
+}
+
+// modelName is what a model is called in titles.
+func modelName(m ModelInfo) string {
+	if m.Path == "" {
+		return "(a model in memory)"
+	}
+	return m.Path
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"sort"
+	"strconv"
 	"strings"
 
 	"onnxtool/onnxpb"
@@ -15,13 +16,41 @@ type Pair struct {
 	Model     string `json:"model"`
 }
 
-// ParsePair reads A=B: A in the reference, B in the other model. Errors are of kind Usage.
+// ParsePair reads A=B: A in the reference, B in the other model. Where a name holds =, A==B does, or names in double quotes, as Go writes them. Errors are of kind Usage.
 func ParsePair(s string) (Pair, error) {
-	a, b, ok := strings.Cut(s, "=")
-	if !ok || a == "" || b == "" {
-		return Pair{}, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%q is no pair of names", s), Hint: "write NAME_IN_REFERENCE=NAME_IN_MODEL"}
+	no := func(why string) (Pair, error) {
+		return Pair{}, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%q is no pair of names%s", s, why), Hint: `write NAME_IN_REFERENCE=NAME_IN_MODEL; where a name holds =, write == between them, or names in quotes: "a=b"="c"`}
 	}
-	return Pair{a, b}, nil
+	var p Pair
+	var rest string
+	if quoted, err := strconv.QuotedPrefix(s); err == nil && quoted[0] == '"' && strings.HasPrefix(s[len(quoted):], "=") {
+		p.Reference, _ = strconv.Unquote(quoted)
+		rest = s[len(quoted)+1:]
+	} else {
+		between := "="
+		if strings.Contains(s, "==") {
+			between = "=="
+		}
+		switch parts := strings.Split(s, between); {
+		case len(parts) == 2:
+			p.Reference, rest = parts[0], parts[1]
+		case len(parts) > 2 && strings.HasSuffix(s, `"`) && strings.Contains(s, between+`"`): // only the last is in quotes
+			at := strings.Index(s, between+`"`)
+			p.Reference, rest = s[:at], s[at+len(between):]
+		case len(parts) > 2:
+			return no(": which = stands between them cannot be told")
+		default:
+			return no("")
+		}
+	}
+	p.Model = rest
+	if quoted, err := strconv.QuotedPrefix(rest); err == nil && quoted == rest && rest[0] == '"' {
+		p.Model, _ = strconv.Unquote(rest)
+	}
+	if p.Reference == "" || p.Model == "" {
+		return no("")
+	}
+	return p, nil
 }
 
 // portPair is a matched pair.

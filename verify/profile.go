@@ -305,19 +305,19 @@ func (p *Profile) WriteText(w io.Writer) error {
 	if p.Model != "" {
 		of = fmt.Sprintf(" of %s at batch %d%s", p.Model, p.Batch, threadsText(p.Threads))
 	}
-	fmt.Fprintf(w, "profile%s: a run takes %s ms, in the mean of %d\n", of, msText(p.MS), p.Runs)
+	sayf(w, "profile%s: a run takes %s ms, in the mean of %d\n", of, msText(p.MS), p.Runs)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprint(tw, "  operator\tprovider\tcalls\tms\tshare\n")
 	for _, o := range p.Operators {
-		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\t%s\n", o.Type, o.Provider, callsText(o.Calls), msText(o.MS), percent(o.Share))
+		sayf(tw, "  %s\t%s\t%s\t%s\t%s\n", o.Type, o.Provider, callsText(o.Calls), msText(o.MS), percent(o.Share))
 	}
-	fmt.Fprintf(tw, "  (between nodes)\t\t\t%s\t\n", msText(p.Other))
+	sayf(tw, "  (between nodes)\t\t\t%s\t\n", msText(p.Other))
 	if err := tw.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprint(tw, "  slowest nodes\toperator\tcalls\tms\tshare\toutput\n")
 	for _, n := range p.Nodes {
-		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Type, callsText(n.Calls), msText(n.MS), percent(n.Share), n.Output)
+		sayf(tw, "  %s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Type, callsText(n.Calls), msText(n.MS), percent(n.Share), n.Output)
 	}
 	return tw.Flush()
 }

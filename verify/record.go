@@ -22,20 +22,23 @@ type RecordOptions struct {
 	Options
 	// First is the number of the first data set: test_data_set_0 where it is 0.
 	First int
-	// Replace says that folders that are there already may be replaced; else they are refused.
+	// Replace says that folders that are there already may be replaced; else they are refused. Where First is 0, data sets of higher numbers than those that are written are removed: they would be of
+	// what was recorded before. Both are told in the notes.
 	Replace bool
 }
 
 // RecordReport says what Record has written.
 type RecordReport struct {
-	Schema       string        `json:"schema"`
-	Model        ModelInfo     `json:"model"`
-	Engine       EngineInfo    `json:"engine"`
-	Optimization string        `json:"optimization"`
-	Seed         uint64        `json:"seed"`
-	Inputs       []InputReport `json:"inputs"`
-	Sets         []RecordedSet `json:"sets"`
-	Notes        []string      `json:"notes,omitempty"`
+	Schema       string     `json:"schema"`
+	Model        ModelInfo  `json:"model"`
+	Engine       EngineInfo `json:"engine"`
+	Optimization string     `json:"optimization"`
+	// Command is the command line, where whoever asked has put it.
+	Command []string      `json:"command,omitempty"`
+	Seed    uint64        `json:"seed"`
+	Inputs  []InputReport `json:"inputs"`
+	Sets    []RecordedSet `json:"sets"`
+	Notes   []string      `json:"notes,omitempty"`
 }
 
 // RecordedSet is one folder that was written.
@@ -82,6 +85,10 @@ func Record(e Engine, s Source, dir string, o RecordOptions) (*RecordReport, err
 			return nil, err
 		}
 	}
+	stale, err := w.reserveStale(o.First, samples*len(batches))
+	if err != nil {
+		return nil, err
+	}
 	c := &comparison{plan: p, o: o.Options}
 	var sets []*DataSet
 	for _, b := range batches {
@@ -104,6 +111,9 @@ func Record(e Engine, s Source, dir string, o RecordOptions) (*RecordReport, err
 	}
 	if r.Notes, err = recordOutputs(e, s, c, sets); err != nil {
 		return nil, err
+	}
+	if stale != "" {
+		r.Notes = append(r.Notes, stale)
 	}
 	if err := w.write(sets); err != nil {
 		return nil, err
@@ -143,6 +153,7 @@ type setWriter struct {
 	replace bool
 	model   *onnxpb.ModelProto
 	sets    []writtenSet
+	stale   []writtenSet // those to be removed
 }
 
 type writtenSet struct {
@@ -167,6 +178,39 @@ func (w *setWriter) reserve(number int) error {
 	return nil
 }
 
+// reserveStale finds the data sets that stay from an earlier recording, of higher numbers than those that are written, and says what becomes of them.
+func (w *setWriter) reserveStale(first, count int) (note string, err error) {
+	if !w.replace {
+		return "", nil
+	}
+	if _, err := os.Lstat(w.dir); os.IsNotExist(err) {
+		return "", nil
+	}
+	there, err := DataSets(w.dir)
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, path := range there {
+		name := filepath.Base(path)
+		n, err := strconv.Atoi(strings.TrimPrefix(name, setPrefix))
+		if err != nil || n < first+count || name != setPrefix+strconv.Itoa(n) {
+			continue
+		}
+		names = append(names, name)
+		if first == 0 {
+			w.stale = append(w.stale, writtenSet{path: path})
+		}
+	}
+	switch {
+	case len(names) == 0:
+		return "", nil
+	case first == 0:
+		return "removed, as they are of an earlier recording: " + strings.Join(names, ", "), nil
+	}
+	return "left as they are: " + strings.Join(names, ", "), nil
+}
+
 // write writes the data sets that have been reserved, in their order.
 func (w *setWriter) write(sets []*DataSet) error {
 	switch err := os.Mkdir(w.dir, 0o777); {
@@ -186,8 +230,16 @@ func (w *setWriter) write(sets []*DataSet) error {
 			return err
 		}
 	}
+	for i := range w.stale {
+		s := &w.stale[i]
+		old := filepath.Join(w.dir, fmt.Sprintf(".onnxtool-%d.tmp.old", rand.Uint64()))
+		if err := os.Rename(s.path, old); err != nil {
+			return fileError(s.path, err)
+		}
+		s.old = old
+	}
 	w.done = true
-	for _, s := range w.sets {
+	for _, s := range append(w.sets, w.stale...) {
 		if s.old != "" {
 			os.RemoveAll(s.old)
 		}
@@ -219,7 +271,7 @@ func (w *setWriter) discard() {
 	if w.done {
 		return
 	}
-	for _, s := range w.sets {
+	for _, s := range append(w.sets, w.stale...) {
 		if s.placed {
 			os.RemoveAll(s.path)
 		}
@@ -239,10 +291,10 @@ func (w *setWriter) discard() {
 func (r *RecordReport) WriteText(w io.Writer) error {
 	var b strings.Builder
 	for _, s := range r.Sets {
-		fmt.Fprintf(&b, "%s: %s, %s, batch %d, sample %d, sha256 %s\n", s.Path, count(s.Inputs, "input"), count(s.Outputs, "output"), s.Batch, s.Sample, s.SHA256)
+		sayf(&b, "%s: %s, %s, batch %d, sample %d, sha256 %s\n", s.Path, count(s.Inputs, "input"), count(s.Outputs, "output"), s.Batch, s.Sample, s.SHA256)
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(&b, "note: %s\n", n)
+		sayf(&b, "note: %s\n", n)
 	}
 	fmt.Fprintf(&b, "recorded: seed %d; %s %s, optimisation %s\n", r.Seed, r.Engine.Name, r.Engine.Version, r.Optimization)
 	_, err := io.WriteString(w, b.String())

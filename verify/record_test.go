@@ -125,7 +125,7 @@ func TestRecordOver(t *testing.T) {
 	if _, err := Record(e, s, dir, two); err != nil {
 		t.Fatal(err)
 	}
-	if got := sortedKeys(tree(t, dir)); len(got) != 8 || slices.Contains(got, "test_data_set_1/input_9.pb") {
+	if got := sortedKeys(tree(t, dir)); len(got) != 4 || slices.Contains(got, "test_data_set_1/input_9.pb") || got[3] != "test_data_set_1/output_0.pb" {
 		t.Errorf("%q", got)
 	}
 	// A file of that name is nobody's data set.
@@ -232,5 +232,55 @@ func TestRecordInputs(t *testing.T) {
 	mustFail(t, err, onnxpb.Engine, "indices are out of range")
 	if sets, _ := DataSets(dir); len(sets) != 1 {
 		t.Errorf("failed recordings left %q", sets)
+	}
+}
+
+// TestRecordFewer records fewer data sets than there are: those of before do not stay with those of now, unless the numbers are the caller's own.
+func TestRecordFewer(t *testing.T) {
+	e := fakeEngine{"m": linear(2, 1)}
+	s := declare(t, "m", []string{"x:float32:[N,3]"}, []string{"y:float32:[N,3]"})
+	dir := t.TempDir()
+	record := func(samples, first int, e Engine) (*RecordReport, error) {
+		return Record(e, s, dir, RecordOptions{Options: Options{Batches: []int64{2}, Samples: samples}, First: first, Replace: true})
+	}
+	names := func() (list []string) {
+		sets, err := DataSets(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, set := range sets {
+			list = append(list, filepath.Base(set))
+		}
+		return list
+	}
+	if r, err := record(12, 0, e); err != nil || len(r.Notes) > 0 {
+		t.Fatal(r, err)
+	}
+	writeFile(t, []byte("a note"), dir, "test_data_set_note")
+	os.Mkdir(filepath.Join(dir, "test_data_set_mine"), 0o777)
+	os.Mkdir(filepath.Join(dir, "test_data_set_007"), 0o777)
+	before := tree(t, dir)
+	// One that fails leaves all.
+	if _, err := record(3, 0, fakeEngine{}); err == nil || !reflect.DeepEqual(tree(t, dir), before) {
+		t.Errorf("%v", err)
+	}
+	r, err := record(2, 4, e)
+	if err != nil || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "left as they are: test_data_set_6, ") || len(names()) != 14 {
+		t.Errorf("%+v, %v, %q", r, err, names())
+	}
+	r, err = record(10, 0, e)
+	if err != nil || len(r.Notes) != 1 || r.Notes[0] != "removed, as they are of an earlier recording: test_data_set_10, test_data_set_11" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := record(1, 0, e); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := names(), []string{"test_data_set_0", "test_data_set_007", "test_data_set_mine"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	for name := range tree(t, dir) {
+		if strings.HasPrefix(name, ".onnxtool") {
+			t.Errorf("%s was left", name)
+		}
 	}
 }

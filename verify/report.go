@@ -198,15 +198,15 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	fmt.Fprint(tw, columns)
 	line := func(name, path, batch, sample, shape string, m *Metrics, equal bool) {
-		fmt.Fprintf(tw, "%s%s\t%s\t", name, path, batch)
+		sayf(tw, "%s%s\t%s\t", name, path, batch)
 		if many {
-			fmt.Fprintf(tw, "%s\t", sample)
+			sayf(tw, "%s\t", sample)
 		}
 		if m == nil {
-			fmt.Fprintf(tw, "%s\t-\t-\t-\t-\t-\t-\t%s\n", shape, verdict(equal))
+			sayf(tw, "%s\t-\t-\t-\t-\t-\t-\t%s\n", shape, verdict(equal))
 			return
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", shape, short(m.MaxAbs), short(m.MeanAbs), short(m.MaxRel), cosineText(m.Cosine), decibelText(m.SNR), enoughShort(m.NeedsAbs),
+		sayf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", shape, short(m.MaxAbs), short(m.MeanAbs), short(m.MaxRel), cosineText(m.Cosine), decibelText(m.SNR), enoughShort(m.NeedsAbs),
 			verdict(equal))
 	}
 	for i, row := range r.Outputs {
@@ -233,9 +233,9 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
+		sayf(w, "note: %s\n", n)
 	}
-	_, err := fmt.Fprintf(w, "%s: %s; seed %d; %s %s\n", r.verdict(), r.asked(), r.Seed, r.Engine.Name, r.Engine.Version)
+	_, err := sayf(w, "%s: %s; seed %d; %s %s\n", r.verdict(), r.asked(), r.Seed, r.Engine.Name, r.Engine.Version)
 	return err
 }
 

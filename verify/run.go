@@ -84,6 +84,7 @@ func Run(e Engine, s Source, o RunOptions) (*RunReport, error) {
 			return nil, onnxpb.InFile(err, s.Path)
 		}
 	}
+	p.hashed(r.Inputs)
 	return r, nil
 }
 
@@ -195,7 +196,17 @@ func (p *preparedRun) inputs(sample int) (map[string]*onnxpb.Value, error) {
 	if err != nil {
 		return nil, ofOneModel(err)
 	}
+	for name, v := range in {
+		p.c.fed.add(name, v)
+	}
 	return in, nil
+}
+
+// hashed tells what the inputs were fed with so far.
+func (p *preparedRun) hashed(list []RunInput) {
+	for i, in := range list {
+		list[i].SHA256 = p.c.fed.of(in.Name)
+	}
 }
 
 // blame adds to a failure of the engine what it may come from.
@@ -293,7 +304,7 @@ func fetched(m *onnxpb.ModelProto, text string) ([]string, error) {
 	expr, isExpr := strings.CutPrefix(text, "re:")
 	if !isExpr {
 		if !strings.ContainsAny(text, "*?") {
-			return nil, noSuch(fmt.Sprintf("the model has no tensor %q", text), text, names)
+			return nil, noTensor(m, text, names)
 		}
 		expr = strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(text))
 	}

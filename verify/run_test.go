@@ -2,8 +2,11 @@ package verify_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -84,7 +87,12 @@ func TestRunByHand(t *testing.T) {
 	if !r.Outputs[2].Inner || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "the inner values are outputs") {
 		t.Errorf("%+v, notes %q", r.Outputs[2], r.Notes)
 	}
-	if in := r.Inputs[0]; in != (verify.RunInput{Name: "x", Type: "float32", Shape: "[2,3]", Batch: true, Values: "file"}) {
+	var fed bytes.Buffer // what its hash is of: the kind, the type and shape, the elements
+	fed.WriteString("tensor 0\nfloat32[2,3]\n")
+	for _, v := range x.Data.([]float32) {
+		binary.Write(&fed, binary.LittleEndian, v)
+	}
+	if in := r.Inputs[0]; in != (verify.RunInput{Name: "x", Type: "float32", Shape: "[2,3]", Batch: true, Values: "file", SHA256: fmt.Sprintf("%x", sha256.Sum256(fed.Bytes()))}) {
 		t.Errorf("input %+v", in)
 	}
 	if len(r.RunSeconds) != 1 || r.Engine.Version == "" || len(r.Model.SHA256) != 64 || r.Optimization != "all" {

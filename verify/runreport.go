@@ -18,15 +18,17 @@ type RunReport struct {
 	Model        ModelInfo  `json:"model"`
 	Engine       EngineInfo `json:"engine"`
 	Optimization string     `json:"optimization"` // the level of graph optimisation
-	Seed         uint64     `json:"seed"`
-	Samples      int        `json:"samples"`
-	Batch        int64      `json:"batch"` // 0 where no input has a leading dimension
-	Inputs       []RunInput `json:"inputs"`
-	Outputs      []RunValue `json:"outputs"`      // sample by sample
-	OpenSeconds  float64    `json:"open_seconds"` // to make a session of the model
-	RunSeconds   []float64  `json:"run_seconds"`  // of each sample
-	Files        []string   `json:"files,omitempty"`
-	Notes        []string   `json:"notes,omitempty"`
+	// Command is the command line, where whoever asked has put it.
+	Command     []string   `json:"command,omitempty"`
+	Seed        uint64     `json:"seed"`
+	Samples     int        `json:"samples"`
+	Batch       int64      `json:"batch"` // 0 where no input has a leading dimension
+	Inputs      []RunInput `json:"inputs"`
+	Outputs     []RunValue `json:"outputs"`      // sample by sample
+	OpenSeconds float64    `json:"open_seconds"` // to make a session of the model
+	RunSeconds  []float64  `json:"run_seconds"`  // of each sample
+	Files       []string   `json:"files,omitempty"`
+	Notes       []string   `json:"notes,omitempty"`
 
 	// Names are the outputs and the values fetched beside them, in order.
 	Names []string `json:"-"`
@@ -43,6 +45,7 @@ type RunInput struct {
 	Shape  string `json:"shape"`           // as it was run; as declared where a file gives no tensor
 	Batch  bool   `json:"batch,omitempty"` // whether its leading dimension was the batch
 	Values string `json:"values"`          // where the values came from: "uniform 0..1", "integers 0..9", "file"
+	SHA256 string `json:"sha256"`          // of all that it was fed with, sample by sample (see InputReport)
 }
 
 // RunValue sums up one output, or one tensor of an output that is a sequence or a map.
@@ -118,9 +121,9 @@ func (r *RunReport) WriteText(w io.Writer) error {
 	}
 	fmt.Fprint(tw, "type\tshape\tmin\tmax\tmean\tstd\tNaN\tInf\n")
 	for _, v := range r.Outputs {
-		fmt.Fprintf(tw, "%s%s\t", v.Name, v.Path)
+		sayf(tw, "%s%s\t", v.Name, v.Path)
 		if many {
-			fmt.Fprintf(tw, "%d\t", v.Sample)
+			sayf(tw, "%d\t", v.Sample)
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\n", v.Type, dash(v.Shape), statsText(v.Stats))
 	}
@@ -128,16 +131,16 @@ func (r *RunReport) WriteText(w io.Writer) error {
 		return err
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
+		sayf(w, "note: %s\n", n)
 	}
 	for _, f := range r.Files {
-		fmt.Fprintf(w, "written: %s\n", f)
+		sayf(w, "written: %s\n", f)
 	}
 	total := 0.0
 	for _, s := range r.RunSeconds {
 		total += s
 	}
-	_, err := fmt.Fprintf(w, "%sseed %d; opened in %s s, ran in %s s; %s %s\n", batchText(r.Batch), r.Seed, short(Number(r.OpenSeconds)), short(Number(total)), r.Engine.Name, r.Engine.Version)
+	_, err := sayf(w, "%sseed %d; opened in %s s, ran in %s s; %s %s\n", batchText(r.Batch), r.Seed, short(Number(r.OpenSeconds)), short(Number(total)), r.Engine.Name, r.Engine.Version)
 	return err
 }
 
@@ -175,7 +178,7 @@ func (r *RunReport) WriteValues(w io.Writer) error {
 	for sample, values := range r.Values {
 		for _, name := range r.Names {
 			err := walkValue("", values[name], func(path string, v *onnxpb.Value) error {
-				head := name + path
+				head := onnxpb.Visible(name + path)
 				if r.Samples > 1 {
 					head = fmt.Sprintf("%s (sample %d)", head, sample)
 				}

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"onnxtool/onnxpb"
 	"onnxtool/opset"
@@ -29,6 +31,11 @@ type SuiteOptions struct {
 	Strict bool
 	// Session holds the settings of the engine. Threads 0 is 1 here, as cases run beside each other.
 	Session SessionOptions
+	// Timeout, if it is above 0, ends the suite after that time: no case is begun any more, and what has run is reported. The cases that are running are waited for, unless RunCase heeds its context.
+	Timeout time.Duration
+	// RunCase, where it is not nil, runs a case in place of RunSuite's engine, such as in a process of its own; several are called at once. When the context ends, which it does when Timeout is over, it is to return
+	// at once; a result without Status says that the case has not been run to its end.
+	RunCase func(ctx context.Context, c SuiteCase) CaseResult
 }
 
 // ListSuite lists the cases that RunSuite would run, in its order. Paths in archives (.tar.gz, .tgz) are not there any more when it returns: only Name is of use then. Errors are those of RunSuite.
@@ -60,21 +67,31 @@ func RunSuite(e Engine, roots []string, o SuiteOptions) (*SuiteReport, error) {
 	}
 	r := &SuiteReport{Schema: SuiteSchema, Engine: EngineInfo{Name: "ONNX Runtime", Version: e.Version()}, Optimization: optimization(o.Session), Strict: o.Strict,
 		Counts: SuiteCounts{Found: len(all), Skipped: len(all) - len(cases)}}
-	results := runCases(e, cases, o)
+	ctx := context.Background()
+	if o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.Timeout)
+		defer cancel()
+	}
+	results := runCases(ctx, e, cases, o)
 	for i := range results {
+		if results[i].Status == "" {
+			r.notRun(results[i], o.Timeout)
+			continue
+		}
 		r.add(results[i])
 		if o.FailFast && !results[i].fine(o.Strict) {
-			r.Counts.NotRun = len(results) - i - 1
+			r.Counts.NotRun += len(results) - i - 1
 			break
 		}
 	}
-	r.OK = r.Counts.Failed+r.Counts.Broken == 0 && r.Counts.Passed > 0 && !(o.Strict && r.Counts.Unsupported > 0)
+	r.OK = r.Counts.Failed+r.Counts.Crashed+r.Counts.Broken == 0 && r.Ended == "" && r.Counts.Passed > 0 && !(o.Strict && r.Counts.Unsupported > 0)
 	return r, nil
 }
 
 // runCases runs cases beside each other. With o.FailFast none is begun after one has failed: as they are begun in order, all before the first that fails are among the results, whatever
-// the number of workers, and what stands behind it has no meaning.
-func runCases(e Engine, cases []SuiteCase, o SuiteOptions) []CaseResult {
+// the number of workers, and what stands behind it has no meaning. None is begun after the context has ended; what was not run to its end has no Status.
+func runCases(ctx context.Context, e Engine, cases []SuiteCase, o SuiteOptions) []CaseResult {
 	workers := o.Workers
 	if workers < 1 {
 		workers = runtime.GOMAXPROCS(0)
@@ -85,13 +102,17 @@ func runCases(e Engine, cases []SuiteCase, o SuiteOptions) []CaseResult {
 	var wait sync.WaitGroup
 	for range min(workers, len(cases)) {
 		wait.Go(func() {
-			for !stop.Load() {
+			for !stop.Load() && ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= len(cases) {
 					return
 				}
-				results[i] = runCase(e, cases[i], o)
-				if o.FailFast && !results[i].fine(o.Strict) {
+				if o.RunCase != nil {
+					results[i] = elsewhere(ctx, cases[i], o)
+				} else {
+					results[i] = runCase(e, cases[i], o)
+				}
+				if results[i].Status != "" && o.FailFast && !results[i].fine(o.Strict) {
 					stop.Store(true)
 				}
 			}
@@ -100,6 +121,20 @@ func runCases(e Engine, cases []SuiteCase, o SuiteOptions) []CaseResult {
 	wait.Wait()
 	return results
 }
+
+// elsewhere has a case run by o.RunCase, but for one that nothing can be run of.
+func elsewhere(ctx context.Context, c SuiteCase, o SuiteOptions) CaseResult {
+	r := CaseResult{}
+	if c.Model == "" {
+		r.broken(errNoModel)
+	} else {
+		r = o.RunCase(ctx, c)
+	}
+	r.Name, r.Model, r.Why = c.Name, c.in(c.Model), c.in(r.Why)
+	return r
+}
+
+var errNoModel = errors.New("there is no model (*.onnx) beside the recorded data")
 
 // runCase runs one case. It takes what panics for the case's own failure, and a fault in a map of a file (which was cut short meanwhile) for unreadable data.
 func runCase(e Engine, c SuiteCase, o SuiteOptions) (r CaseResult) {
@@ -120,7 +155,7 @@ func runCase(e Engine, c SuiteCase, o SuiteOptions) (r CaseResult) {
 		}
 	}()
 	if c.Model == "" {
-		r.broken(errors.New("there is no model (*.onnx) beside the recorded data"))
+		r.broken(errNoModel)
 		return r
 	}
 	t, err := c.tolerance(o)
@@ -135,8 +170,23 @@ func runCase(e Engine, c SuiteCase, o SuiteOptions) (r CaseResult) {
 		return r
 	}
 	defer f.Close()
+	if err := r.hash(c); err != nil {
+		r.broken(err)
+		return r
+	}
 	r.run(e, Source{Model: f.Model, Dir: f.Dir(), Path: c.Model}, c.Sets, o.Session)
 	return r
+}
+
+// hash hashes what a case is made of.
+func (r *CaseResult) hash(c SuiteCase) error {
+	info, err := describe(Source{Path: c.Model})
+	if err != nil {
+		return err
+	}
+	r.SHA256 = info.SHA256
+	r.Data, err = hashFiles(c.dir, c.Sets)
+	return err
 }
 
 // run runs the data sets of an opened model, up to the first that is not as recorded.

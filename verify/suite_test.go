@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -436,6 +437,52 @@ func TestRunSuiteMany(t *testing.T) {
 		}
 		if filepath.Base(c.Name) != fmt.Sprintf("case%03d", i) || c.Status != want || want == CaseFailed && c.First.Got != fmt.Sprint(2*i+1) {
 			t.Errorf("case %d: %+v", i, c)
+		}
+	}
+}
+
+// TestRunSuiteElsewhere has cases run by a function of the caller's, some of which do not end.
+func TestRunSuiteElsewhere(t *testing.T) {
+	root := putSuite(t)
+	hang := func(names ...string) func(context.Context, SuiteCase) CaseResult {
+		return func(ctx context.Context, c SuiteCase) CaseResult {
+			for _, n := range names {
+				if strings.HasSuffix(c.Name, n) {
+					<-ctx.Done()
+					return CaseResult{}
+				}
+			}
+			if strings.HasSuffix(c.Name, "panics") {
+				return CaseResult{Status: CaseCrashed, Why: c.Model + " crashed"}
+			}
+			return CaseResult{Status: CasePassed}
+		}
+	}
+	r, err := RunSuite(suiteEngine(), []string{root}, SuiteOptions{RunCase: hang(), Workers: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The case without a model is not given away.
+	if want := (SuiteCounts{Found: 13, Passed: 11, Crashed: 1, Broken: 1}); r.Counts != want || r.OK || r.Ended != "" {
+		t.Errorf("%+v, ok %v, ended %q", r.Counts, r.OK, r.Ended)
+	}
+	for _, workers := range []int{1, 4} {
+		r, err = RunSuite(suiteEngine(), []string{root}, SuiteOptions{RunCase: hang("a/slow", "d/second.onnx"), Workers: workers, Timeout: 300 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		unfinished := []string{filepath.ToSlash(filepath.Join(root, "a", "slow"))}
+		want := SuiteCounts{Found: 13, Passed: 1, NotRun: 12}
+		if workers > 1 {
+			unfinished = append(unfinished, filepath.ToSlash(filepath.Join(root, "d", "second.onnx")))
+			want = SuiteCounts{Found: 13, Passed: 9, Crashed: 1, Broken: 1, NotRun: 2}
+		}
+		if r.Counts != want || r.OK || r.Ended == "" || !slices.Equal(r.Unfinished, unfinished) {
+			t.Errorf("%d workers: %+v, ok %v, ended %q, %q", workers, r.Counts, r.OK, r.Ended, r.Unfinished)
+		}
+		j := &JUnit{}
+		if j.AddSuite(r); j.Errors != len(unfinished)+want.Crashed+want.Broken || j.Tests != len(r.Cases)+len(unfinished) {
+			t.Errorf("%+v", j)
 		}
 	}
 }

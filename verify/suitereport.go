@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"text/tabwriter"
-	"unicode"
+	"time"
 
 	"onnxtool/onnxpb"
 )
@@ -22,6 +21,7 @@ type CaseStatus string
 const (
 	CasePassed      CaseStatus = "passed"      // every output of every data set is as recorded
 	CaseFailed      CaseStatus = "failed"      // an output is not, or the model does not run on the recorded inputs
+	CaseCrashed     CaseStatus = "crashed"     // the process that ran it ended by itself, or did not end in the time that it had
 	CaseUnsupported CaseStatus = "unsupported" // the engine does not open the model, which is valid
 	CaseBroken      CaseStatus = "broken"      // the model is not valid, or it or its data cannot be read, or the data does not fit it
 )
@@ -30,12 +30,17 @@ const (
 type SuiteReport struct {
 	Schema string `json:"schema"`
 	// OK tells whether a case passed and none failed or is broken, nor with Strict is unsupported.
-	OK           bool         `json:"ok"`
-	Engine       EngineInfo   `json:"engine"`
-	Optimization string       `json:"optimization"` // the level of graph optimisation
-	Strict       bool         `json:"strict"`
-	Counts       SuiteCounts  `json:"counts"`
-	Cases        []CaseResult `json:"cases"` // by name
+	OK           bool       `json:"ok"`
+	Engine       EngineInfo `json:"engine"`
+	Optimization string     `json:"optimization"` // the level of graph optimisation
+	Strict       bool       `json:"strict"`
+	// Command is the command line, where whoever asked has put it.
+	Command []string     `json:"command,omitempty"`
+	Counts  SuiteCounts  `json:"counts"`
+	Cases   []CaseResult `json:"cases"` // by name
+	// Ended says why the suite ended before all cases had run, where the time of all was over, and Unfinished names the cases that were running then.
+	Ended      string   `json:"ended,omitempty"`
+	Unfinished []string `json:"unfinished,omitempty"`
 }
 
 // SuiteCounts count the cases of a suite. Found is the sum of the others.
@@ -43,16 +48,19 @@ type SuiteCounts struct {
 	Found       int `json:"found"`
 	Passed      int `json:"passed"`
 	Failed      int `json:"failed"`
+	Crashed     int `json:"crashed"`
 	Unsupported int `json:"unsupported"`
 	Broken      int `json:"broken"`
 	Skipped     int `json:"skipped"` // by the patterns
-	NotRun      int `json:"not_run"` // as one before has failed
+	NotRun      int `json:"not_run"` // as one before has failed, or the time of all was over
 }
 
 // CaseResult is the outcome of one case.
 type CaseResult struct {
 	Name      string     `json:"name"`
-	Model     string     `json:"model,omitempty"` // the model's file
+	Model     string     `json:"model,omitempty"`       // the model's file
+	SHA256    string     `json:"sha256,omitempty"`      // of that file
+	Data      string     `json:"data_sha256,omitempty"` // of the files of its data sets
 	Status    CaseStatus `json:"status"`
 	Tolerance Tolerance  `json:"tolerance"`
 	Sets      int        `json:"sets"`    // data sets that were run
@@ -116,12 +124,23 @@ func (r *SuiteReport) add(c CaseResult) {
 		r.Counts.Passed++
 	case CaseFailed:
 		r.Counts.Failed++
+	case CaseCrashed:
+		r.Counts.Crashed++
 	case CaseUnsupported:
 		r.Counts.Unsupported++
 	default:
 		r.Counts.Broken++
 	}
 	r.Cases = append(r.Cases, c)
+}
+
+// notRun takes in a case that was not run to its end, as the time of all was over.
+func (r *SuiteReport) notRun(c CaseResult, limit time.Duration) {
+	r.Counts.NotRun++
+	r.Ended = fmt.Sprintf("the time of %v was over", limit)
+	if c.Name != "" { // it was begun
+		r.Unfinished = append(r.Unfinished, c.Name)
+	}
 }
 
 // longestWhy is how much of a reason is printed in a line; JSON has all of it.
@@ -132,8 +151,11 @@ func (r *SuiteReport) WriteText(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range r.Cases {
 		if c.Status != CasePassed {
-			fmt.Fprintf(tw, "%s\t%s\t%s\n", c.Status, printable(c.Name), printable(onnxpb.Shortened(c.Why, longestWhy)))
+			sayf(tw, "%s\t%s\t%s\n", c.Status, c.Name, onnxpb.Shortened(c.Why, longestWhy))
 		}
+	}
+	for _, name := range r.Unfinished {
+		sayf(tw, "stopped\t%s\t%s\n", name, r.Ended)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -141,8 +163,10 @@ func (r *SuiteReport) WriteText(w io.Writer) error {
 	n := r.Counts
 	answer := "all as recorded"
 	switch {
-	case n.Failed+n.Broken > 0:
+	case n.Failed+n.Crashed+n.Broken > 0:
 		answer = "not as recorded"
+	case r.Ended != "":
+		answer = "not shown"
 	case n.Unsupported > 0 && (r.Strict || n.Passed == 0):
 		answer = "not shown"
 	case n.Unsupported > 0:
@@ -152,21 +176,14 @@ func (r *SuiteReport) WriteText(w io.Writer) error {
 	for _, x := range []struct {
 		n    int
 		what string
-	}{{n.Failed, "failed"}, {n.Unsupported, "unsupported"}, {n.Broken, "broken"}, {n.Skipped, "skipped"}, {n.NotRun, "not run"}} {
+	}{{n.Failed, "failed"}, {n.Crashed, "crashed"}, {n.Unsupported, "unsupported"}, {n.Broken, "broken"}, {n.Skipped, "skipped"}, {n.NotRun, "not run"}} {
 		if x.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
 		}
 	}
-	_, err := fmt.Fprintf(w, "%s: %s; %s %s\n", answer, strings.Join(parts, ", "), r.Engine.Name, r.Engine.Version)
-	return err
-}
-
-// printable writes a text so that it stays in its line and its column.
-func printable(s string) string {
-	for _, r := range s {
-		if !unicode.IsPrint(r) {
-			return strconv.Quote(s)
-		}
+	if r.Ended != "" {
+		parts = append(parts, r.Ended)
 	}
-	return s
+	_, err := sayf(w, "%s: %s; %s %s\n", answer, strings.Join(parts, ", "), r.Engine.Name, r.Engine.Version)
+	return err
 }

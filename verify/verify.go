@@ -37,6 +37,10 @@ type Options struct {
 	Parts   []Part
 	// Only names the outputs of the reference to compare; none: all.
 	Only []string
+	// OneAtATime runs the reference on all inputs, closes it, and then runs the model, so that the two are not in memory at once. What the reference gives is kept meanwhile: up to Memory bytes
+	// (0: DefaultMemory) in memory, the rest in a temporary file.
+	OneAtATime bool
+	Memory     int64
 	// Progress, where it is not nil, is told after each set of inputs how many of all are done.
 	Progress func(done, of int)
 	// Session holds the settings of the engine, ReferenceSession those for the reference where they are others.
@@ -80,16 +84,29 @@ func Models(e Engine, reference, model Source, o Options) (*Report, error) {
 		return nil, err
 	}
 	c := &comparison{plan: p, outputs: outputs, o: o, report: r, rules: held, layouts: turned}
-	if err := c.open(e, reference, model, batches); err != nil {
+	if err := c.prepare(reference, model, batches); err != nil {
+		return nil, err
+	}
+	pass := func(o Options) error {
+		return o.each(batches, r.Samples, func(batch int64, sample int) error {
+			if err := c.run(batch, sample); err != nil || !o.Corners || sample < r.Samples-1 {
+				return err
+			}
+			return c.corners(batch)
+		})
+	}
+	if o.OneAtATime {
+		quiet := o
+		quiet.Progress = nil
+		err = c.openOneAtATime(e, reference, model, func() error { return pass(quiet) })
+	} else {
+		err = c.open(e, reference, model)
+	}
+	if err != nil {
 		return nil, err
 	}
 	defer c.close()
-	if err := o.each(batches, r.Samples, func(batch int64, sample int) error {
-		if err := c.run(batch, sample); err != nil || !o.Corners || sample < r.Samples-1 {
-			return err
-		}
-		return c.corners(batch)
-	}); err != nil {
+	if err := pass(o); err != nil {
 		return nil, err
 	}
 	for i, in := range p.inputs {
@@ -208,9 +225,12 @@ type comparison struct {
 	report  *Report
 	ref     *batchRunner
 	got     *batchRunner
+	// recording says that the reference alone is run, to be compared later.
+	recording bool
 }
 
-func (c *comparison) open(e Engine, reference, model Source, batches []int64) (err error) {
+// prepare says how the two models are run, and notes which are in parts.
+func (c *comparison) prepare(reference, model Source, batches []int64) error {
 	c.ref = &batchRunner{step: c.plan.refStep, carries: map[string]bool{}}
 	c.got = &batchRunner{step: c.plan.gotStep, carries: map[string]bool{}, in: c.layouts.in, out: c.layouts.out}
 	for _, in := range c.plan.inputs {
@@ -242,12 +262,22 @@ func (c *comparison) open(e Engine, reference, model Source, batches []int64) (e
 	}
 	// The threads of the one that has just run are not to wait busily while the other runs.
 	c.o.Session.NoSpin = true
-	first := c.o.Session
-	if c.o.ReferenceSession != nil {
-		first = *c.o.ReferenceSession
-		first.NoSpin = true
+	return nil
+}
+
+// referenceSession holds the settings of the reference's session.
+func (c *comparison) referenceSession() SessionOptions {
+	if c.o.ReferenceSession == nil {
+		return c.o.Session
 	}
-	if c.ref.session, err = e.Open(reference, first); err != nil {
+	first := *c.o.ReferenceSession
+	first.NoSpin = true
+	return first
+}
+
+// open opens both models.
+func (c *comparison) open(e Engine, reference, model Source) (err error) {
+	if c.ref.session, err = e.Open(reference, c.referenceSession()); err != nil {
 		return onnxpb.InFile(err, reference.Path)
 	}
 	if c.got.session, err = e.Open(model, c.o.Session); err != nil {
@@ -302,6 +332,9 @@ func (c *comparison) corners(batch int64) error {
 		c.report.corner = name
 		var refused refuses
 		if err := c.runOn(batch, 0, ref, got); errors.As(err, &refused) {
+			if c.recording {
+				continue // it is noted when it is compared
+			}
 			c.report.Notes = append(c.report.Notes, fmt.Sprintf("corner %s at batch %d was left out, as the reference does not run on it: %v", name, batch, refused.error))
 		} else if err != nil {
 			return err
@@ -317,8 +350,10 @@ func (r refuses) Unwrap() error { return r.error }
 
 // runOn compares the models on inputs, by the names that each has for them.
 func (c *comparison) runOn(batch int64, sample int, refIn, gotIn map[string]*onnxpb.Value) error {
-	for name, v := range refIn {
-		c.fed.add(name, v)
+	if !c.recording {
+		for name, v := range refIn {
+			c.fed.add(name, v)
+		}
 	}
 	want, err := c.ref.run(refIn, batch)
 	if err != nil {
@@ -327,6 +362,9 @@ func (c *comparison) runOn(batch int64, sample int, refIn, gotIn map[string]*onn
 			return refuses{err}
 		}
 		return err
+	}
+	if c.recording {
+		return nil
 	}
 	got, err := c.got.run(gotIn, batch)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
@@ -36,6 +37,7 @@ func benchCommand() *cli.Command {
 			&cli.Uint64Flag{Name: "seed", Usage: "`SEED` of generated inputs"},
 			&cli.StringSliceFlag{Name: "inputs", Usage: "take inputs from a file: `NAME=FILE` (.npy, .npz, .pb), or FILE alone"},
 			&cli.StringSliceFlag{Name: "range", Usage: "generate elements within `NAME=LO..HI`, or LO..HI for every input"},
+			distFlag(),
 			&cli.StringFlag{Name: "dims", Usage: "numbers for free dimensions, a `LIST` such as L=128,x[2]=64"},
 			&cli.StringSliceFlag{Name: "map", Usage: "`A=B`: input A of the first model is B of another"},
 			&cli.StringFlag{Name: "opt", Value: verify.OptimizeAll, Usage: "`LEVEL` of graph optimisation: all, extended, basic, none"},
@@ -46,6 +48,7 @@ func benchCommand() *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing"},
 			ortFlag(),
+			memoryFlag(),
 		},
 		Action: runBench,
 	}
@@ -77,6 +80,7 @@ func runBench(c *cli.Context) error {
 	if err != nil {
 		return whyRefused(err, models)
 	}
+	r.Command = os.Args
 	err = answer(c, r, r.Pass, func() error { return r.WriteText(c.App.Writer) })
 	if plot != "" { // after the report, which is not to be lost where the picture cannot be written
 		if err := r.WritePlot(plot); err != nil {
@@ -106,6 +110,9 @@ func benchOptions(c *cli.Context) (o verify.BenchOptions, err error) {
 		o.Threads = append(o.Threads, n)
 	}
 	if o.Dims, o.Files, o.Ranges, err = inputFlags(c); err != nil {
+		return o, err
+	}
+	if o.Dists, err = dists(c); err != nil {
 		return o, err
 	}
 	for _, s := range c.StringSlice("map") {
@@ -153,7 +160,5 @@ func benchSession(c *cli.Context) (verify.SessionOptions, error) {
 	default:
 		return o, usagef("--opt %s: the levels are all, extended, basic, none", o.Optimization)
 	}
-	var err error
-	o.Providers, err = providers(c)
-	return o, err
+	return o, settings(c, &o)
 }

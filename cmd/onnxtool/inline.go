@@ -19,7 +19,9 @@ that nothing calls any more go, and so do their opset imports. Functions whose o
    onnxtool inline in.onnx --function 'pkg.torch*' -o out.onnx`,
 		Flags: editFlags(&cli.StringSliceFlag{Name: "function", Usage: "the functions of this `NAME`, with domain and overload as info tells them: domain.name:overload; glob or re: pattern"}),
 		Action: func(c *cli.Context) error {
-			return editOne(c, func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.Inline(m, c.StringSlice("function")...) })
+			return editOne(c, func(m *onnxpb.ModelProto) (*surgery.Report, error) {
+				return surgery.Inline(m, c.StringSlice("function")...)
+			})
 		},
 	}
 }

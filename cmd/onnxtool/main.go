@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"onnxtool/onnxpb"
@@ -17,6 +18,14 @@ func main() { os.Exit(realMain()) }
 
 // realMain is main with the exit code as its result, so that command tests can call it.
 func realMain() int {
+	asChild()
+	code := mainCode()
+	inOrder()
+	return code
+}
+
+// mainCode runs the command line, and answers signals.
+func mainCode() int {
 	collectLater()
 	interrupts := make(chan os.Signal, 1)
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
@@ -67,9 +76,23 @@ func run(args []string, stdout, stderr *os.File) int {
 		return 0
 	}
 	if msg := err.Error(); msg != "" {
-		fmt.Fprintf(stderr, "onnxtool: %s\n", onnxpb.Shortened(msg, longestError))
+		fmt.Fprintf(stderr, "onnxtool: %s\n", errorText(err))
 	}
 	return exitCode(err)
+}
+
+// errorText writes an error for a terminal, in one line; errors that were joined one a line.
+func errorText(err error) string {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		var lines, plain []string
+		for _, one := range all.Unwrap() {
+			lines, plain = append(lines, errorText(one)), append(plain, one.Error())
+		}
+		if strings.Join(plain, "\n") == err.Error() {
+			return onnxpb.Shortened(strings.Join(lines, "\n"), longestError)
+		}
+	}
+	return onnxpb.Visible(onnxpb.Shortened(err.Error(), longestError))
 }
 
 // writer keeps the first error of what it writes to, as few that print look at it: a result that is not there must not end with exit code 0.

@@ -21,9 +21,12 @@ func opCommand() *cli.Command {
 			"the rank is not known. An input that is a constant has its values behind: shape:int64:[2]=0,-1. An empty --input '' leaves out\n" +
 			"an optional input. Outputs are NAME, NAME:TYPE or NAME:TYPE:SHAPE; without any, those that the operator must have, by their own\n" +
 			"names. What is left out follows from the operator where it can. Attributes are NAME=VALUE; lists are joined by commas.\n" +
-			"A tensor is TYPE:SHAPE=VALUES.\n\n" +
+			"A tensor is TYPE:SHAPE=VALUES. A TYPE may be seq(float32) or optional(seq(int64)), too; SHAPE is that of the tensors then.\n" +
+			"Of an operator in a domain that is not known, outputs have their types, and attributes are NAME:TYPE=VALUE, with int, float,\n" +
+			"string, ints, floats, strings or tensor.\n\n" +
 			"Example: onnxtool op Add --input a:float32:[N,3] --input b:float32:[N,3] --output-name sum -o add.onnx\n" +
-			"         onnxtool op Softmax --opset 13 --input x:float32:[N,10] --attr axis=1 -o softmax.onnx",
+			"         onnxtool op Softmax --opset 13 --input x:float32:[N,10] --attr axis=1 -o softmax.onnx\n" +
+			"         onnxtool op Fancy --domain my.ops --input x:float32:[N] --attr level:int=2 --output-name y:float32:[N] -o fancy.onnx",
 		Flags: append([]cli.Flag{
 			&cli.Int64Flag{Name: "opset", Value: fuse.DefaultPartOpset, Usage: "`VERSION` of the default operator set"},
 			&cli.StringFlag{Name: "domain", Usage: "`DOMAIN` of the operator; none is ONNX's own"},
@@ -51,7 +54,7 @@ func runOp(c *cli.Context) error {
 		if err != nil {
 			return fmt.Errorf("--input %s: %w", s, err)
 		}
-		if v.Name != "" && v.Type == onnxpb.TensorProto_UNDEFINED {
+		if v.Name != "" && v.Type == onnxpb.TensorProto_UNDEFINED && v.Whole == nil {
 			return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("--input %s has no type", s), Hint: "write NAME:TYPE:SHAPE, such as " + v.Name + ":float32:[N,3]"}
 		}
 		o.Inputs = append(o.Inputs, v)
@@ -66,7 +69,7 @@ func runOp(c *cli.Context) error {
 		}
 		o.Outputs = append(o.Outputs, v)
 	}
-	if o.Attributes, err = opAttributes(c, name); err != nil {
+	if o.Attributes, err = parseAttributes(c.StringSlice("attr"), c.String("domain"), name, opVersion(c)); err != nil {
 		return err
 	}
 	m, err := fuse.Op(name, o, fuse.PartOptions{Opset: c.Int64("opset")})
@@ -76,28 +79,45 @@ func runOp(c *cli.Context) error {
 	return saveNew(c, m, out)
 }
 
-// opAttributes reads the attributes by the types that the operator gives them. One that the operator does not have is left to fuse.Op to refuse.
-func opAttributes(c *cli.Context, name string) ([]*onnxpb.AttributeProto, error) {
-	version := c.Int64("opset")
-	if c.String("domain") != "" {
-		if version = c.Int64("domain-version"); version == 0 {
-			version = opset.Newest(c.String("domain"))
-		}
+// opVersion is the version of the operator set that the operator of the flags belongs to.
+func opVersion(c *cli.Context) int64 {
+	if onnxpb.NormalDomain(c.String("domain")) == "" {
+		return c.Int64("opset")
 	}
-	sig, ok := opset.Lookup(c.String("domain"), name, version)
+	if v := c.Int64("domain-version"); v != 0 {
+		return v
+	}
+	return opset.Newest(c.String("domain"))
+}
+
+// attributeTypes are the types of attributes that NAME:TYPE=VALUE may name, as the operators' signatures call them.
+var attributeTypes = map[string]string{"int": "int", "float": "float", "string": "string", "ints": "list of ints", "floats": "list of floats", "strings": "list of strings", "tensor": "tensor"}
+
+// parseAttributes reads attributes, NAME=VALUE by the types that the operator gives them, NAME:TYPE=VALUE by that type. One that the operator does not have is left to others to refuse.
+func parseAttributes(given []string, domain, name string, version int64) ([]*onnxpb.AttributeProto, error) {
+	sig, ok := opset.Lookup(domain, name, version)
 	var list []*onnxpb.AttributeProto
-	for _, s := range c.StringSlice("attr") {
+	for _, s := range given {
 		key, value, isPair := strings.Cut(s, "=")
 		if !isPair || key == "" {
 			return nil, usagef("--attr %s: write NAME=VALUE", s)
 		}
+		known := opset.Attribute{}
+		if base, typ, typed := strings.Cut(key, ":"); typed {
+			known = opset.Attribute{Name: base, Type: attributeTypes[typ]}
+			if known.Type == "" || base == "" {
+				return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("--attr %s: %q is no type of attributes", s, typ), Hint: "write NAME:TYPE=VALUE with int, float, string, ints, floats, strings or tensor"}
+			}
+		} else if ok {
+			known, _ = sig.Attribute(key)
+		} else {
+			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("--attr %s: the operator %s is not known, and so is the type of its attributes not", s, name), Hint: "write NAME:TYPE=VALUE with int, float, string, ints, floats, strings or tensor"}
+		}
 		a := &onnxpb.AttributeProto{Name: &key, Type: onnxpb.AttributeProto_UNDEFINED.Enum()}
-		if ok {
-			if known, is := sig.Attribute(key); is {
-				var err error
-				if a, err = surgery.ParseAttribute(known, value); err != nil {
-					return nil, fmt.Errorf("--attr %s: %w", s, err)
-				}
+		if known.Name != "" {
+			var err error
+			if a, err = surgery.ParseAttribute(known, value); err != nil {
+				return nil, fmt.Errorf("--attr %s: %w", s, err)
 			}
 		}
 		list = append(list, a)
@@ -128,11 +148,20 @@ func parseOpValue(s string) (fuse.OpValue, error) {
 		}
 		return v, nil
 	}
+	v.Name = rest[:i]
+	if kind := rest[i+1:]; strings.HasSuffix(kind, ")") {
+		var err error
+		if v.Whole, err = parseWhole(kind, v.Shape); err == nil && constant {
+			err = usagef("%q: a constant is a tensor", s)
+		}
+		v.Shape = nil
+		return v, err
+	}
 	t, err := onnxpb.ParseType(rest[i+1:])
 	if err != nil {
 		return v, err
 	}
-	v.Name, v.Type = rest[:i], t
+	v.Type = t
 	if constant {
 		var dims []int64
 		if dims, err = onnxpb.ParseDims(onnxpb.FormatShape(v.Shape)); err != nil {
@@ -141,4 +170,27 @@ func parseOpValue(s string) (fuse.OpValue, error) {
 		v.Value, err = onnxpb.ParseElements(t, dims, values)
 	}
 	return v, err
+}
+
+// parseWhole reads a type that is no tensor, such as seq(float32) or optional(seq(int64)), of tensors of a shape.
+func parseWhole(s string, shape []onnxpb.Dim) (*onnxpb.TypeProto, error) {
+	kind, inner, ok := strings.Cut(strings.TrimSuffix(s, ")"), "(")
+	if !ok {
+		t, err := onnxpb.ParseType(s)
+		return onnxpb.TensorType(t, shape), err
+	}
+	if kind == "sequence" { // as reports write it
+		kind = "seq"
+	}
+	if kind != "seq" && kind != "optional" {
+		return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%q is no type", s), Hint: "write an element type, seq(TYPE) or optional(TYPE)"}
+	}
+	t, err := parseWhole(inner, shape)
+	if err != nil {
+		return nil, err
+	}
+	if kind == "seq" {
+		return &onnxpb.TypeProto{Value: &onnxpb.TypeProto_SequenceType{SequenceType: &onnxpb.TypeProto_Sequence{ElemType: t}}}, nil
+	}
+	return &onnxpb.TypeProto{Value: &onnxpb.TypeProto_OptionalType{OptionalType: &onnxpb.TypeProto_Optional{ElemType: t}}}, nil
 }

@@ -145,6 +145,9 @@ func saveNew(c *cli.Context, m *onnxpb.ModelProto, out string) error {
 
 // describeValue writes the type of a tensor for people.
 func describeValue(v *onnxpb.ValueInfoProto) string {
+	if v.GetType().GetTensorType() == nil {
+		return onnxpb.FormatTypeProto(v.GetType())
+	}
 	if dims, ok := v.Shape(); ok {
 		return onnxpb.TypeName(v.ElemType()) + " " + onnxpb.FormatShape(dims)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
@@ -25,7 +26,7 @@ func runCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "inputs", Usage: "take inputs from a file: `NAME=FILE` (.npy, .npz, .pb, .png, .jpg, .bin), or FILE alone, or a folder test_data_set_*"},
 			&cli.Uint64Flag{Name: "seed", Usage: "`SEED` of generated inputs"},
 			&cli.IntFlag{Name: "samples", Usage: "`COUNT` of generated sets of inputs", DefaultText: "1"},
-			&cli.StringSliceFlag{Name: "dist", Usage: "draw elements so, `NAME=DIST` or DIST: uniform, normal, normal(0,2), image, ints, onehot, zeros, ones, constant(1)"},
+			distFlag(),
 			&cli.StringSliceFlag{Name: "range", Usage: "generate elements within `NAME=LO..HI`, or LO..HI for every input"},
 			&cli.StringFlag{Name: "dims", Usage: "numbers for free dimensions, a `LIST` such as L=128,x[2]=64"},
 			&cli.StringFlag{Name: "batch", Usage: "the batch to run, a `NUMBER` (default: what the model or a file fixes, else 1)"},
@@ -42,7 +43,7 @@ func runCommand() *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print no report"},
 			ortFlag(),
-		}, isolateFlags()...),
+		}, append(settingFlags(), isolateFlags()...)...),
 		Action: isolated(runRun),
 	}
 }
@@ -93,6 +94,7 @@ func runRun(c *cli.Context) error {
 		if err != nil {
 			return whyRefused(err, models)
 		}
+		r.Command = os.Args
 		return answer(c, r, !r.Found, func() error { return r.WriteText(c.App.Writer) })
 	}
 	o.DropValues = out == "" && !c.Bool("print")
@@ -100,6 +102,7 @@ func runRun(c *cli.Context) error {
 	if err != nil {
 		return whyRefused(err, models)
 	}
+	r.Command = os.Args
 	if out != "" {
 		if err := r.Save(out); err != nil {
 			return err
@@ -129,7 +132,7 @@ func runOptions(c *cli.Context) (o verify.RunOptions, err error) {
 	if err := checkSamples(c); err != nil {
 		return o, err
 	}
-	if o.Session.Providers, err = providers(c); err != nil {
+	if err := settings(c, &o.Session); err != nil {
 		return o, err
 	}
 	mib := c.Int64("memory")

@@ -15,17 +15,18 @@ func setattrCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "setattr",
 		Usage:     "change, add and remove attributes of nodes",
-		UsageText: "onnxtool setattr MODEL [--node NAME...] [--type OPERATOR...] [--in GRAPH...] [--set NAME=VALUE...] [--remove NAME...] -o OUT",
-		Description: `Nodes are chosen by name, by operator and by where they stand; where several of these are given, a node has to match all. Each is a name, a glob or re: and a
-regular expression. Graphs are called as check calls them: main, choose/then_branch, function local.Scale. A node without a name is called "Conv -> y", by its first output.
+		UsageText: "onnxtool setattr MODEL [--node NAME...] [--makes TENSOR...] [--op OPERATOR...] [--in GRAPH...] [--set NAME=VALUE...] [--remove NAME...] -o OUT",
+		Description: `Nodes are chosen by name, by what they make, and by operator: all that one of these means, in subgraphs and functions too, of those that stand where --in says. Each is a name, a
+glob or re: and a regular expression. Graphs are called as check calls them: main, choose/then_branch, function local.Scale.
 
 Values are read by the types that the operator gives its attributes: 1; 0.5; text; lists 1,2,3; an element type by name for attributes such as to; a tensor as
 TYPE:SHAPE=VALUES, or @FILE.npy, of which lists are made too; a type as sequence(float32 [N,3]). Of an operator that is not known the type is given: NAME:int=1, with int, float,
 string, ints, floats, strings, tensor or type.
 
-   onnxtool setattr in.onnx -o out.onnx --type Resize --set mode=nearest --remove cubic_coeff_a
-   onnxtool setattr in.onnx -o out.onnx --node 'head/*' --type Softmax --set axis=1`,
-		Flags: editFlags(append(choiceFlags(),
+   onnxtool setattr in.onnx -o out.onnx --op Resize --set mode=nearest --remove cubic_coeff_a
+   onnxtool setattr in.onnx -o out.onnx --node 'head/softmax_*' --set axis=1`,
+		Flags: editFlags(append(nodeChoiceFlags("change"),
+			&cli.StringSliceFlag{Name: "in", Usage: "only nodes of this `GRAPH`: main, a subgraph such as choose/then_branch, \"function local.Scale\", or a pattern"},
 			&cli.StringSliceFlag{Name: "set", Usage: "`NAME=VALUE` of an attribute; NAME:TYPE=VALUE where the operator is not known"},
 			&cli.StringSliceFlag{Name: "remove", Usage: "`NAME` of an attribute that goes"},
 		)...),
@@ -39,19 +40,6 @@ string, ints, floats, strings, tensor or type.
 			})
 		},
 	}
-}
-
-// choiceFlags are the flags that choose nodes.
-func choiceFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "node", Usage: "nodes of this `NAME`, glob or re: pattern"},
-		&cli.StringSliceFlag{Name: "type", Usage: "nodes of this `OPERATOR` (with its domain where it is not ONNX's own), glob or re: pattern"},
-		&cli.StringSliceFlag{Name: "in", Usage: "nodes of this `GRAPH`: main, a subgraph such as choose/then_branch, \"function local.Scale\", or a pattern"},
-	}
-}
-
-func nodeChoice(c *cli.Context) surgery.NodeChoice {
-	return surgery.NodeChoice{Names: c.StringSlice("node"), Types: c.StringSlice("type"), Graphs: c.StringSlice("in")}
 }
 
 func attributeChanges(c *cli.Context) ([]surgery.AttributeChange, error) {

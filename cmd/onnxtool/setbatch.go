@@ -22,13 +22,15 @@ func setbatchCommand() *cli.Command {
 			"stand for the old batch (targets of Reshape and Expand, ends of Slice, sizes of Resize, rows that are joined with rows) are mended,\n" +
 			"and outputs and value_info declared anew. Where rows would mix, nothing is written, and the node is named.\n\n" +
 			"--check runs the original on one row at a time and the result at several batches, in ONNX Runtime: every row must come out the same.\n\n" +
+			"--each-row has a Scan run each row by itself where the batch cannot be followed: right whatever the operators do, and slow.\n\n" +
 			"--force writes what cannot be followed too: then only declarations are changed, and the report says so.\n\n" +
 			"Example: onnxtool setbatch N in.onnx -o out.onnx --check",
 		Flags: editFlags(
 			&cli.StringSliceFlag{Name: "input", Usage: "the input `NAME` holds the batch (may be repeated; default: all inputs)"},
 			&cli.StringSliceFlag{Name: "inputs", Usage: "the same for several inputs, a `LIST` such as a,b"},
-			&cli.StringSliceFlag{Name: "axis", Usage: "the axis of the batch in an input where it is not axis 0: `INPUT=AXIS` (may be repeated)"},
+			&cli.StringSliceFlag{Name: "axis", Usage: "the axis of the batch in an input where it is not axis 0: `INPUT=AXIS` (may be repeated); of an output: where it has to come out"},
 			&cli.StringSliceFlag{Name: "trust", Usage: "take the operator `OP`, which is not known, to work on each row by itself (may be repeated; DOMAIN.OP for other domains)"},
+			&cli.BoolFlag{Name: "each-row", Usage: "where the batch cannot be followed, and the model is made for one row: run each row by itself, in a Scan"},
 			&cli.BoolFlag{Name: "explain", Usage: "tell of every value where the batch lies in it"},
 			&cli.BoolFlag{Name: "check", Usage: "run original and result in ONNX Runtime, and write only what computes the same of every row"},
 			&cli.StringFlag{Name: "batch", Value: "1,2,3,7", Usage: "with --check: the batches to run, a `LIST`"},
@@ -77,7 +79,7 @@ func runSetbatch(c *cli.Context) error {
 
 // setbatchOptions reads the flags that say where the batch is.
 func setbatchOptions(c *cli.Context) (surgery.BatchOptions, error) {
-	o := surgery.BatchOptions{Inputs: c.StringSlice("input"), Trust: c.StringSlice("trust"), Force: c.Bool("force"), Explain: c.Bool("explain"), Axes: map[string]int{}}
+	o := surgery.BatchOptions{Inputs: c.StringSlice("input"), Trust: c.StringSlice("trust"), Force: c.Bool("force"), EachRow: c.Bool("each-row"), Explain: c.Bool("explain"), Axes: map[string]int{}}
 	for _, list := range c.StringSlice("inputs") {
 		o.Inputs = append(o.Inputs, strings.Split(list, ",")...)
 	}

@@ -13,12 +13,13 @@ import (
 func setinputCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "setinput",
-		Usage:     "change what an input takes: shape, element type, layout, order of the channels, normalisation",
+		Usage:     "change what an input takes: shape, element type, layout, order of the channels, normalisation; or the order of inputs",
 		UsageText: "onnxtool setinput MODEL NAME [--shape DIMS] [--dtype TYPE] [--layout NHWC] [--swap-rgb] [--mean LIST] [--std LIST] [--scale X] -o OUT",
 		Description: "The input keeps its name, and nodes behind it give the model what it took before: Cast, Transpose, swap of the channels, and\n" +
 			"(x*scale - mean)/std, in this order. So means and deviations are in the model's own order of channels.\n\n" +
 			"--shape is written in the model's own layout. It may put numbers for symbols, and a symbol for the batch, which is then set as\n" +
-			"setbatch does; other numbers stay, as the graph was made for them. --layout is the layout that the input gets.\n\n" +
+			"setbatch does; other numbers stay, as the graph was made for them. --layout is the layout that the input gets.\n" +
+			"--order puts inputs in front in the order given, and takes no NAME.\n\n" +
 			"Example: onnxtool setinput in.onnx input --shape [N,3,224,224] --dtype uint8 --layout NHWC --swap-rgb \\\n" +
 			"            --scale 1/255 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 -o out.onnx",
 		Flags: editFlags(
@@ -29,12 +30,16 @@ func setinputCommand() *cli.Command {
 			&cli.StringFlag{Name: "mean", Usage: "subtract a mean: one number, or a `LIST` of one for each channel"},
 			&cli.StringFlag{Name: "std", Usage: "divide by a deviation: one number, or a `LIST` of one for each channel"},
 			&cli.StringFlag{Name: "scale", Usage: "multiply by `X` before mean and deviation; 1/255 may be written so"},
+			&cli.StringFlag{Name: "order", Usage: "put these `NAMES`, parted by commas, in front; the other inputs follow in the order that they have"},
 		),
 		Action: runSetinput,
 	}
 }
 
 func runSetinput(c *cli.Context) error {
+	if c.IsSet("order") {
+		return runOrder(c, surgery.OrderInputs, "shape", "dtype", "layout", "swap-rgb", "mean", "std", "scale")
+	}
 	if c.NArg() != 2 {
 		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("a model and an input's name are needed, %d arguments given", c.NArg()),
 			Hint: "for example onnxtool setinput in.onnx input --dtype uint8 -o out.onnx"}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"regexp"
 
 	"github.com/urfave/cli/v2"
@@ -14,12 +16,13 @@ func testCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "test",
 		Usage:     "run every model below folders on its recorded data, and compare with what was recorded",
-		UsageText: "onnxtool test FOLDER... [--run RE] [--skip RE] [--atol 1e-7] [--rtol 1e-3] [--workers N]",
+		UsageText: "onnxtool test FOLDER... [--run RE] [--skip RE] [--atol 1e-7] [--rtol 1e-3] [--workers N] [--case-timeout 30s]",
 		Description: "Finds every folder with a model (*.onnx) and data sets in the form of ONNX's own tests (test_data_set_0/input_0.pb, output_0.pb, ...), runs\n" +
 			"the models in ONNX Runtime, many at once, and holds their outputs to the recorded ones: |got - recorded| <= atol + rtol*|recorded| for\n" +
 			"floats, equality for all else. FOLDER may also be one model's file, or an archive (.tar.gz).\n\n" +
-			"A case is passed, failed, unsupported (ONNX Runtime does not open the model) or broken (the model or its data cannot be read). The exit\n" +
-			"code is 0 where a case passed and none failed or is broken, and 1 where not.\n\n" +
+			"A case is passed, failed, unsupported (ONNX Runtime does not open the model) or broken (the model or its data cannot be read). With\n" +
+			"--isolate or --case-timeout it may be crashed: its process ended by itself, or did not end in time. The exit code is 0 where a case passed\n" +
+			"and none failed or is broken, 4 where one crashed or the time of all was over, and else 1.\n\n" +
 			"Examples: onnxtool test models/ --workers 4\n" +
 			"          onnxtool test models/ --run 'resnet|yolo' --skip int8 --json\n" +
 			"          onnxtool test models/ --list",
@@ -39,8 +42,11 @@ func testCommand() *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing: the exit code tells"},
 			ortFlag(),
-		}, isolateFlags()...),
-		Action: isolated(runTest),
+			&cli.DurationFlag{Name: "case-timeout", Usage: "stop a case that takes longer than so long a `TIME`, such as 30s, and go on with the others (implies --isolate)"},
+			&cli.BoolFlag{Name: "isolate", Usage: "run each case in a process of its own, so that one that makes ONNX Runtime crash takes no others with it"},
+			&cli.DurationFlag{Name: "timeout", Usage: "end all after so long a `TIME`, such as 5m, report what has run, with exit code 4 (implies --isolate)"},
+		}, settingFlags()...),
+		Action: runTest,
 	}
 }
 
@@ -68,6 +74,11 @@ func runTest(c *cli.Context) error {
 	if err := reportFiles(c, []string{"junit"}); err != nil {
 		return err
 	}
+	if isIsolated() {
+		endWithParent()
+	} else if err := isolateCases(c, &o); err != nil {
+		return err
+	}
 	e, err := engine(c)
 	if err != nil {
 		return err
@@ -76,6 +87,7 @@ func runTest(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	r.Command = os.Args
 	if file := c.String("junit"); file != "" {
 		j := &verify.JUnit{}
 		j.AddSuite(r)
@@ -83,7 +95,12 @@ func runTest(c *cli.Context) error {
 			return err
 		}
 	}
-	return answer(c, r, r.OK, func() error { return r.WriteText(c.App.Writer) })
+	err = answer(c, r, r.OK, func() error { return r.WriteText(c.App.Writer) })
+	var no answerNo
+	if (err == nil || errors.As(err, &no)) && (r.Counts.Crashed > 0 || r.Ended != "") {
+		return exitWith(exitCode(&onnxpb.Error{Kind: onnxpb.Engine}))
+	}
+	return err
 }
 
 func suiteOptions(c *cli.Context) (o verify.SuiteOptions, err error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +37,7 @@ func verifyCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "angle", Usage: "`OUTPUT` holds angles in degrees: its errors are along the circle"},
 			&cli.StringSliceFlag{Name: "inputs", Usage: "take inputs from a file: `NAME=FILE` (.npy, .npz, .pb, .png, .jpg, .bin), or FILE alone, or a folder test_data_set_*"},
 			&cli.StringSliceFlag{Name: "range", Usage: "generate elements within `NAME=LO..HI`, or LO..HI for every input"},
-			&cli.StringSliceFlag{Name: "dist", Usage: "draw elements so, `NAME=DIST` or DIST: uniform, normal, normal(0,2), image, ints, onehot, zeros, ones, constant(1)"},
+			distFlag(),
 			&cli.BoolFlag{Name: "corners", Usage: "run each batch on corner samples, too: zeros, ones, extremes, negative, denormal numbers, NaN, infinities"},
 			&cli.BoolFlag{Name: "all-dims", Usage: "run free dimensions that have no number at 1, 2 and a prime from 7 up, one after the other"},
 			&cli.StringFlag{Name: "dims", Usage: "numbers for free dimensions, a `LIST` such as L=128,x[2]=64"},
@@ -49,7 +50,8 @@ func verifyCommand() *cli.Command {
 			&cli.BoolFlag{Name: "opt-levels", Usage: "one model: hold it to itself over ONNX Runtime's levels of graph optimisation"},
 			&cli.BoolFlag{Name: "layers", Usage: "compare every tensor that both models have, and name the node where they part"},
 			&cli.BoolFlag{Name: "bisect", Usage: "name the node where they part by a search, with few runs"},
-			&cli.StringFlag{Name: "memory", Usage: "with --layers or --bisect: `BYTES` of tensors to hold at once, such as 512MiB or 2GiB", DefaultText: "1GiB"},
+			&cli.StringFlag{Name: "memory", Usage: "with --layers, --bisect or --one-at-a-time: `BYTES` of tensors to hold at once, such as 512MiB or 2GiB", DefaultText: "1GiB"},
+			&cli.BoolFlag{Name: "one-at-a-time", Usage: "run the reference on all inputs first and close it, so that the models are not in memory at once"},
 			&cli.BoolFlag{Name: "by-structure", Usage: "with --layers or --bisect: match tensors by the structure of the graphs alone, whatever their names"},
 			&cli.BoolFlag{Name: "all", Usage: "with --layers or --bisect: print every tensor"},
 			&cli.StringFlag{Name: "against", Usage: "one model: compare with the outputs that are recorded in `FOLDER`, an ONNX test data set or a folder of them"},
@@ -86,7 +88,7 @@ func verifyCommand() *cli.Command {
 			&cli.StringFlag{Name: "rear-pose", Usage: "`TENSOR` [N,3] of the fused model that its gate takes from the rear model", DefaultText: "what the metadata says"},
 			&cli.BoolFlag{Name: "near", Usage: "be content with rows near the originals where the exact choice cannot be proven, as the gate's tensors are not known"},
 			&cli.BoolFlag{Name: "require-coverage", Usage: "fail where the images do not cover both sides of the limit and its neighbourhood"},
-		}, isolateFlags()...),
+		}, append(settingFlags(), isolateFlags()...)...),
 		Action: isolated(runVerify),
 	}
 }
@@ -96,7 +98,7 @@ var headFlags = []string{"gate", "limit", "order", "output", "front-order", "rea
 	"front-pose", "rear-pose", "near", "require-coverage"}
 
 // pairFlags are those that make sense without them only.
-var pairFlags = []string{"rtol", "map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "rows", "axis", "opt-levels", "formula", "against", "record", "record-first", "replace", "dist", "corners", "all-dims", "layers", "bisect", "memory", "by-structure", "all", "junit", "markdown", "html"}
+var pairFlags = []string{"rtol", "map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "rows", "axis", "opt-levels", "formula", "against", "record", "record-first", "replace", "dist", "corners", "all-dims", "layers", "bisect", "memory", "one-at-a-time", "by-structure", "all", "junit", "markdown", "html"}
 
 func runVerify(c *cli.Context) error {
 	head := c.IsSet("front") || c.IsSet("rear")
@@ -201,10 +203,17 @@ func runVerifyPair(c *cli.Context) error {
 	if c.Bool("layers") || c.Bool("bisect") {
 		return runLayers(c, o)
 	}
-	for _, flag := range []string{"memory", "by-structure", "all"} {
+	for _, flag := range []string{"by-structure", "all"} {
 		if c.IsSet(flag) {
 			return usagef("--%s needs --layers or --bisect", flag)
 		}
+	}
+	o.OneAtATime = c.Bool("one-at-a-time")
+	if c.IsSet("memory") && !o.OneAtATime {
+		return usagef("--memory needs --layers, --bisect or --one-at-a-time")
+	}
+	if o.Memory, err = byteCount(c.String("memory")); err != nil {
+		return err
 	}
 	for _, flag := range []string{"record-first", "replace"} {
 		if c.IsSet(flag) {
@@ -269,6 +278,7 @@ func runVerifyHead(c *cli.Context) error {
 	if err != nil {
 		return whyRefused(err, models)
 	}
+	r.Command = os.Args
 	return answer(c, r, r.Holds, func() error { return r.WriteText(c.App.Writer) })
 }
 
@@ -310,8 +320,7 @@ func sessionOptions(c *cli.Context) (verify.SessionOptions, error) {
 	if o.Threads < 0 {
 		return o, usagef("--threads cannot be negative")
 	}
-	var err error
-	if o.Providers, err = providers(c); err != nil {
+	if err := settings(c, &o); err != nil {
 		return o, err
 	}
 	if err := checkSamples(c); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strconv"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 
 // runLayers tells at which node two models part.
 func runLayers(c *cli.Context, o verify.Options) error {
-	for _, flag := range []string{"against", "formula", "opt-levels", "all-dims", "record", "corners", "tol", "angle", "transpose", "slice", "slice-ref", "junit", "markdown"} {
+	for _, flag := range []string{"against", "formula", "opt-levels", "all-dims", "record", "corners", "tol", "angle", "transpose", "slice", "slice-ref", "one-at-a-time"} {
 		if c.IsSet(flag) {
 			return usagef("--%s cannot be used with --layers or --bisect", flag)
 		}
@@ -26,7 +27,7 @@ func runLayers(c *cli.Context, o verify.Options) error {
 	if !c.IsSet("opt") {
 		o.Session.Optimization = "" // tensors in between are given out, and so no nodes are fused unless it is asked for
 	}
-	if err := reportFiles(c, []string{"html"}, c.Args().Slice()...); err != nil {
+	if err := reportFiles(c, fileFlags, c.Args().Slice()...); err != nil {
 		return err
 	}
 	memory, err := byteCount(c.String("memory"))
@@ -35,7 +36,7 @@ func runLayers(c *cli.Context, o verify.Options) error {
 	}
 	models, e, closeAll, err := openAll(c, c.Args().Slice()...)
 	if err != nil {
-		return err
+		return failedReport(c, err)
 	}
 	defer closeAll()
 	find := verify.Layers
@@ -44,12 +45,13 @@ func runLayers(c *cli.Context, o verify.Options) error {
 	}
 	r, err := find(e, models[0], models[1], verify.LayerOptions{Options: o, Memory: memory, ByStructure: c.Bool("by-structure")})
 	if err != nil {
-		return whyRefused(err, models)
+		return failedReport(c, whyRefused(err, models))
 	}
-	if file := c.String("html"); file != "" {
-		if err := writeReport(file, r.WriteHTML); err != nil {
-			return err
-		}
+	r.Command = os.Args
+	junit := &verify.JUnit{}
+	junit.AddLayers(r)
+	if err := writeReports(c, junit, r); err != nil {
+		return err
 	}
 	return answer(c, r, r.Equal, func() error { return r.WriteText(c.App.Writer, c.Bool("all")) })
 }

@@ -97,19 +97,22 @@ func runComparison(c *cli.Context, o verify.Options) error {
 		if !c.IsSet(flag) {
 			continue
 		}
+		if o.OneAtATime && (flag == "against" || flag == "formula") {
+			return usagef("--one-at-a-time is for two models, and cannot be used with --%s", flag)
+		}
 		if chosen != "" {
 			return usagef("--%s and --%s exclude each other", chosen, flag)
 		}
 		chosen = flag
 	}
+	if err := reportFiles(c, fileFlags, append(c.Args().Slice(), c.String("formula"))...); err != nil {
+		return err
+	}
 	models, e, closeAll, err := openAll(c, c.Args().Slice()...)
 	if err != nil {
-		return err
+		return failedReport(c, err)
 	}
 	defer closeAll()
-	if err := reportFiles(c, []string{"junit", "markdown", "html"}, append(c.Args().Slice(), c.String("formula"))...); err != nil {
-		return err
-	}
 	o.Progress = progress(c)
 	var all *verify.Reports
 	switch {
@@ -134,15 +137,7 @@ func runComparison(c *cli.Context, o verify.Options) error {
 		all, err = verify.Several(e, models[0], models[1:], o)
 	}
 	if err != nil {
-		err = whyRefused(err, models)
-		if file := c.String("junit"); file != "" {
-			j := &verify.JUnit{}
-			j.Fail(strings.Join(c.Args().Slice(), " "), err)
-			if e := writeReport(file, j.Write); e != nil {
-				return e
-			}
-		}
-		return err
+		return failedReport(c, whyRefused(err, models))
 	}
 	for _, r := range all.Reports {
 		r.Command = os.Args
@@ -156,17 +151,42 @@ func runComparison(c *cli.Context, o verify.Options) error {
 	for _, one := range all.Reports {
 		junit.Add(one)
 	}
-	for _, f := range []struct {
-		flag  string
-		write func(io.Writer) error
-	}{{"junit", junit.Write}, {"markdown", text.WriteMarkdown}, {"html", text.WriteHTML}} {
-		if file := c.String(f.flag); file != "" {
-			if err := writeReport(file, f.write); err != nil {
+	if err := writeReports(c, junit, text); err != nil {
+		return err
+	}
+	return answer(c, r, all.Equal, func() error { return text.WriteText(c.App.Writer) })
+}
+
+// fileFlags are those of the reports that writeReports writes.
+var fileFlags = []string{"junit", "markdown", "html"}
+
+// writeReports writes the files that were asked for.
+func writeReports(c *cli.Context, junit *verify.JUnit, r interface {
+	WriteMarkdown(io.Writer) error
+	WriteHTML(io.Writer) error
+}) error {
+	for i, write := range []func(io.Writer) error{junit.Write, r.WriteMarkdown, r.WriteHTML} {
+		if file := c.String(fileFlags[i]); file != "" {
+			if err := writeReport(file, write); err != nil {
 				return err
 			}
 		}
 	}
-	return answer(c, r, all.Equal, func() error { return text.WriteText(c.App.Writer) })
+	return nil
+}
+
+// failedReport tells of an error that kept anything from being compared in the JUnit report, too, where one was asked for.
+func failedReport(c *cli.Context, err error) error {
+	file := c.String("junit")
+	if file == "" {
+		return err
+	}
+	j := &verify.JUnit{}
+	j.Fail(strings.Join(c.Args().Slice(), " "), err)
+	if e := writeReport(file, j.Write); e != nil {
+		return e
+	}
+	return err
 }
 
 // formulaReport holds a model to a formula file; the files of models that it names are relative to its own.
@@ -231,6 +251,11 @@ func dimsText(dims map[string]int64) string {
 	return strings.Join(parts, ",")
 }
 
+// distFlag is the flag for how inputs are drawn.
+func distFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "dist", Usage: "draw elements so, `NAME=DIST` or DIST: uniform, normal, normal(0,2), image, ints, onehot, zeros, ones, constant(1)"}
+}
+
 // dists reads how inputs are drawn.
 func dists(c *cli.Context) (map[string]verify.Dist, error) {
 	m := map[string]verify.Dist{}
@@ -270,7 +295,7 @@ func againstReport(c *cli.Context, e verify.Engine, model verify.Source, o verif
 
 // runRecord records what a model computes.
 func runRecord(c *cli.Context, o verify.Options) error {
-	for _, flag := range []string{"against", "formula", "opt-levels", "all-dims", "corners", "only", "map", "tol", "angle", "atol", "rtol", "transpose", "slice", "slice-ref", "junit", "markdown", "html"} {
+	for _, flag := range []string{"against", "formula", "opt-levels", "all-dims", "corners", "only", "map", "tol", "angle", "atol", "rtol", "transpose", "slice", "slice-ref", "junit", "markdown", "html", "one-at-a-time", "memory"} {
 		if c.IsSet(flag) {
 			return usagef("--%s cannot be used with --record", flag)
 		}
@@ -284,6 +309,7 @@ func runRecord(c *cli.Context, o verify.Options) error {
 	if err != nil {
 		return whyRefused(err, models)
 	}
+	r.Command = os.Args
 	return answer(c, r, true, func() error { return r.WriteText(c.App.Writer) })
 }
 
@@ -325,7 +351,7 @@ func writeReport(file string, write func(io.Writer) error) error {
 
 // runVerifyRows proves the rows of one model.
 func runVerifyRows(c *cli.Context) error {
-	for _, flag := range []string{"map", "only", "tol", "angle", "transpose", "slice", "slice-ref", "opt-levels", "formula", "against", "record", "dist", "corners", "all-dims", "inputs", "samples", "junit", "markdown", "html"} {
+	for _, flag := range []string{"map", "tol", "angle", "transpose", "slice", "slice-ref", "opt-levels", "formula", "against", "record", "corners", "all-dims", "samples", "one-at-a-time", "memory"} {
 		if c.IsSet(flag) {
 			return usagef("--%s cannot be used with --rows", flag)
 		}
@@ -352,20 +378,30 @@ func runVerifyRows(c *cli.Context) error {
 	if o.Session, err = sessionOptions(c); err != nil {
 		return err
 	}
-	if o.Ranges, err = ranges(c); err != nil {
+	o.Only = c.StringSlice("only")
+	if o.Dims, o.Files, o.Ranges, err = inputFlags(c); err != nil {
 		return err
 	}
-	if o.Dims, err = dims(c); err != nil {
+	if o.Dists, err = dists(c); err != nil {
+		return err
+	}
+	if err := reportFiles(c, fileFlags, c.Args().First()); err != nil {
 		return err
 	}
 	models, e, closeAll, err := openAll(c, c.Args().First())
 	if err != nil {
-		return err
+		return failedReport(c, err)
 	}
 	defer closeAll()
 	r, err := verify.Rows(e, models[0], sizes, c.Uint64("seed"), o)
 	if err != nil {
-		return whyRefused(onnxpb.InFile(err, c.Args().First()), models)
+		return failedReport(c, whyRefused(onnxpb.InFile(err, c.Args().First()), models))
+	}
+	r.Command = os.Args
+	junit := &verify.JUnit{}
+	junit.AddRows(r)
+	if err := writeReports(c, junit, r); err != nil {
+		return err
 	}
 	return answer(c, r, r.Equal, func() error { return r.WriteText(c.App.Writer) })
 }

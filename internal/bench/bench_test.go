@@ -159,6 +159,19 @@ func BenchmarkGraph(b *testing.B) {
 			return err
 		}},
 		{"infer", func(m *onnxpb.ModelProto) error { _, err := surgery.Infer(m, surgery.InferOptions{}); return err }},
+		{"addoutput all", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.AddOutputs(m, surgery.OutputChoice{All: true})
+			return err
+		}},
+		{"delete half", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.Delete(m, surgery.NodeChoice{Makes: []string{"re:t.*[02468]"}}, surgery.DeleteOptions{})
+			return err
+		}},
+		{"rewire", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.Rewire(m, fmt.Sprintf("t%d", len(m.Graph.Node)/2), "t1", surgery.ReaderChoice{})
+			return err
+		}},
+		{"expand-dim", func(m *onnxpb.ModelProto) error { _, err := surgery.ExpandDim(m, surgery.ExpandOptions{}); return err }},
 		{"merge", func(m *onnxpb.ModelProto) error {
 			_, _, err := fuse.Merge([]fuse.Input{{Name: "a", Model: m}, {Name: "b", Model: m}}, fuse.MergeOptions{
 				Connect: []fuse.Connection{{From: fuse.End{Model: "a", Tensor: m.Graph.Output[0].GetName()}, To: fuse.End{Model: "b", Tensor: "t0"}}}})

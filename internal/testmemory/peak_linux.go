@@ -23,6 +23,9 @@ func Peak(t testing.TB) int {
 // Resident returns how much memory this process takes now, in bytes; false where the kernel does not tell.
 func Resident() (int, bool) { return field("VmRSS:") }
 
+// Anonymous returns how much memory of its own this process takes now, without pages of files that are mapped, in bytes; false where the kernel does not tell.
+func Anonymous() (int, bool) { return field("RssAnon:") }
+
 // field reads a number of bytes from what the kernel tells of this process.
 func field(name string) (int, bool) {
 	status, err := os.ReadFile("/proc/self/status")

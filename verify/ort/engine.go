@@ -110,6 +110,9 @@ func (e *Engine) Open(s verify.Source, o verify.SessionOptions) (verify.Session,
 	if err := checkOptions(o); err != nil {
 		return nil, err
 	}
+	if err := weightsWithin(s.Model, o.Memory); err != nil {
+		return nil, onnxpb.InFile(err, s.Path)
+	}
 	x := &session{source: s, options: o, ends: interfaceOf(s.Model), programs: map[string]*running{}}
 	if _, err := x.program(x.defaultForms()); err != nil {
 		x.Close()

@@ -52,6 +52,7 @@ var causes = []struct {
 	{regexp.MustCompile(`[Oo]pset \d+ is under development|till opset \d+`), "the model's opset is newer than this ONNX Runtime: use a newer one (see onnxtool doctor), or convert the model to an older opset"},
 	{regexp.MustCompile(`Unsupported model IR version|max supported IR version`), "the file's format is newer than this ONNX Runtime: use a newer one (see onnxtool doctor)"},
 	{regexp.MustCompile(`External data path|external data file|External initializer`), "a file with weights is missing beside the model: see onnxtool data check"},
+	{regexp.MustCompile(`Available memory of \d+ is smaller than requested`), "the model needs more memory than it was given: raise the limit (--ort-memory), or run smaller batches"},
 	{regexp.MustCompile(`Failed to allocate|bad_alloc|BFCArena|[Oo]ut of memory`), "memory ran out: run smaller batches, or fewer models at once"},
 }
 

@@ -26,6 +26,9 @@ func checkOptions(o verify.SessionOptions) error {
 	if o.Timeout < 0 {
 		return onnxpb.Errorf(onnxpb.Usage, "a run cannot be given %v: the time is negative", o.Timeout)
 	}
+	if o.Memory < 0 {
+		return onnxpb.Errorf(onnxpb.Usage, "%d bytes of memory: the number is negative", o.Memory)
+	}
 	return nil
 }
 
@@ -59,7 +62,8 @@ func setOptions(to *ort.SessionOptions, o verify.SessionOptions, folder string) 
 		{o.Parallel, func() error { return to.SetExecutionMode(ort.ExecutionModeParallel) }},
 		{o.InterOpThreads > 0, func() error { return to.SetInterOpNumThreads(o.InterOpThreads) }},
 		{o.NoSpin, func() error { return to.AddSessionConfigEntry("session.force_spinning_stop", "1") }},
-		{o.NoArena, func() error { return to.SetCpuMemArena(false) }},
+		{o.Memory > 0, func() error { return limitMemory(to, o.Memory) }},
+		{o.NoArena && o.Memory == 0, func() error { return to.SetCpuMemArena(false) }},
 		{o.NoMemPattern, func() error { return to.SetMemPattern(false) }},
 		{o.Profile != "", func() error { return profileTo(to, o.Profile) }},
 		{folder != "", func() error {

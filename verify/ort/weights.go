@@ -42,16 +42,22 @@ func (p *packed) remove() error {
 }
 
 // pack puts a program in such a form. Small models go as bytes, or as their own file where nothing is changed. Of large ones, a skeleton goes as
-// bytes whose external data are the weights where they lie in the model's own file; where the model is not the one in the file, they are written to
-// a temporary file. A large model that has been changed in memory and that has external data of its own besides goes as bytes, as ONNX Runtime
+// bytes whose external data are the weights where they lie in the model's own file, or in that of the model that it was made of; where they lie in none, they are
+// written to a temporary file. A large model that has been changed in memory and that has external data of its own besides goes as bytes, as ONNX Runtime
 // looks for external data in one directory only.
 func pack(p *program, s verify.Source) (*packed, error) {
 	hasFile := s.Path != "" && s.Path != "-"
 	if inlineWeights(p.model) >= largeModel {
-		if hasFile {
-			if x, err := inFile(p.model, s); err == nil {
+		file := s.Path
+		if !hasFile {
+			file = s.Weights
+		}
+		if file != "" {
+			if x, err := inFile(p.model, file, s.Dir); err == nil {
 				return x, nil
 			}
+		}
+		if hasFile {
 			// The file is written in an unusual way, or has changed: it is opened, or its contents passed, as a small one's.
 		} else if !onnxpb.HasExternal(p.model) {
 			return inTemporaryFile(p.model)
@@ -122,9 +128,9 @@ func shallow(m *onnxpb.ModelProto) *onnxpb.ModelProto {
 
 var errNotInFile = errors.New("the weights do not lie in the file as they do in memory")
 
-// inFile makes the skeleton whose weights lie in the model's own file.
-func inFile(m *onnxpb.ModelProto, s verify.Source) (*packed, error) {
-	path, err := filepath.EvalSymlinks(s.Path) // ONNX Runtime refuses links that lead out of the directory
+// inFile makes the skeleton whose weights lie in a file: the model's own, or that of the model that it was made of. dir is where external data lies.
+func inFile(m *onnxpb.ModelProto, file, dir string) (*packed, error) {
+	path, err := filepath.EvalSymlinks(file) // ONNX Runtime refuses links that lead out of the directory
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +138,7 @@ func inFile(m *onnxpb.ModelProto, s verify.Source) (*packed, error) {
 		return nil, err
 	}
 	folder := filepath.Dir(path)
-	if onnxpb.HasExternal(m) && !sameDir(folder, s.Dir) {
+	if onnxpb.HasExternal(m) && !sameDir(folder, dir) {
 		return nil, errNotInFile
 	}
 	f, err := os.Open(path)

@@ -174,7 +174,7 @@ func TestStaleFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := inFile(p.model, verify.Source{Model: c, Path: path, Dir: filepath.Dir(path)}); err != errNotInFile {
+	if _, err := inFile(p.model, path, filepath.Dir(path)); err != errNotInFile {
 		t.Errorf("the weights of another model were taken: %v", err)
 	}
 }
@@ -221,4 +221,49 @@ func runOnce(t *testing.T, e *Engine, src verify.Source, in map[string]*onnxpb.V
 		t.Fatal(err)
 	}
 	return got
+}
+
+// TestWeightsOfAnother runs a model that was made of a large one in a file, which gives an inner value: its weights are read from that file, and none are written elsewhere.
+func TestWeightsOfAnother(t *testing.T) {
+	e := testEngine(t)
+	m := bigModel(false)
+	path := filepath.Join(t.TempDir(), "m.onnx")
+	if err := onnxpb.Save(m, path, onnxpb.SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	empty := t.TempDir()
+	t.Setenv("TMPDIR", empty)
+	inner, err := verify.WithOutputs(verify.Source{Model: m, Path: path, Dir: filepath.Dir(path)}, []string{"xmm", "z"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if inner.Path != "" || inner.Weights != path {
+		t.Errorf("%q, %q", inner.Path, inner.Weights)
+	}
+	again, err := verify.WithOutputs(inner, []string{"xmm"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := rewrite(again.Model, make([]form, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := pack(p, again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := os.ReadDir(empty); x.temporary != "" || x.folder == "" || len(x.data) > largeModel/16 || len(left) > 0 {
+		t.Errorf("temporary %q, folder %q, %d bytes, %v", x.temporary, x.folder, len(x.data), left)
+	}
+	in := bigInputs()
+	got := runOnce(t, e, inner, in)
+	want := runOnce(t, e, verify.Source{Model: inner.Model}, in)
+	for _, name := range []string{"xmm", "z"} {
+		a, b := got[name].Array, want[name].Array
+		for i, v := range a.Data.([]float32) {
+			if v != b.Data.([]float32)[i] {
+				t.Fatalf("%s: element %d is %v, not %v", name, i, v, b.Data.([]float32)[i])
+			}
+		}
+	}
 }

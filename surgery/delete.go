@@ -1,0 +1,258 @@
+package surgery
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"onnxtool/onnxpb"
+)
+
+// NodeChoice says which nodes are meant: all that one of its lists names, of those that stand in one of Graphs. Which edits mean the nodes of functions and of training graphs too, they tell.
+type NodeChoice struct {
+	// Names are names of nodes, globs, or re: and a regular expression (see RenameRule). A name that several nodes have is told apart by the subgraph: choose/then_branch/NAME.
+	Names []string
+	// Makes are names of values, in the same way, and mean the nodes that make them: so nodes without a name can be meant too.
+	Makes []string
+	// Ops are types of operators, as OPERATOR (of any domain) or DOMAIN.OPERATOR, in the same way.
+	Ops []string
+	// Graphs say where the nodes stand, as onnxtool check tells it: main, choose/then_branch, "function local.Scale", in the same way. Without any, everywhere.
+	Graphs []string
+}
+
+// DeleteOptions say how Delete treats the nodes.
+type DeleteOptions struct {
+	// Cut removes the nodes without a bypass: what they made and is still read becomes an input of the model.
+	Cut bool
+	// Input is the index of the input that takes the place of the output; nil: the one that fits.
+	Input *int
+	// AllowUnknown bypasses nodes, too, of which it is not known whether the input has the output's type and shape; never those of which it is known that it has not.
+	AllowUnknown bool
+	// Tidy removes what no output needs any more, as Tidy does.
+	Tidy bool
+}
+
+// Delete removes nodes of the graph and its subgraphs.
+//
+// Each is bypassed: whoever read its output, at any depth of subgraphs, reads one of its inputs instead, which has to be of the same type and shape, as inference tells (see package
+// shape). Where several inputs are, one that is a constant is none of them, and DeleteOptions.Input says which. Outputs of the model, and of subgraphs, keep their names:
+// the value that takes their place is renamed, or copied by an Identity where it is an input, a constant or another output itself. A node of whose outputs nothing is
+// read is only removed. With Cut the outputs that are read become inputs of the model.
+//
+// Initializers and Constant nodes that only the removed nodes read go with them. Other nodes that nothing needs any more stay, and are told, unless Tidy is asked for.
+//
+// Errors of kind Unfit: a name or pattern that chooses no node (with the nearest names), a name that many nodes have, several inputs that fit. Errors of kind Refused: a node that
+// no input can stand for, one with several outputs that are read, a cut whose output is an output of the model or a value of a subgraph.
+func Delete(m *onnxpb.ModelProto, nodes NodeChoice, o DeleteOptions) (*Report, error) {
+	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
+		r := &Report{Edit: "delete"}
+		if o.Cut && (o.Input != nil || o.AllowUnknown) {
+			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: "a cut has no bypass: neither an input that takes the place of the output nor one of unknown type", Hint: "leave one out"}
+		}
+		w := newWires(m)
+		list, err := nodes.find(w)
+		if err != nil {
+			return nil, err
+		}
+		d := newDeletion(w, list, o, r)
+		if err := d.plan(); err != nil {
+			return nil, err
+		}
+		orphans := d.orphans()
+		d.apply()
+		d.dropUnused(orphans)
+		if o.Tidy {
+			t, err := Tidy(m)
+			if err != nil {
+				return nil, err
+			}
+			r.Merge(t)
+		}
+		return r, nil
+	})
+}
+
+// placed is a node with its graph.
+type placed struct {
+	in   *frame
+	node *onnxpb.NodeProto
+}
+
+// nodes lists the nodes of the main graph and its subgraphs, each before those in it.
+func (w *wires) nodes() []placed {
+	var list []placed
+	of := map[*onnxpb.NodeProto][]*frame{}
+	for _, f := range w.frames {
+		if f.holder != nil {
+			of[f.holder] = append(of[f.holder], f)
+		}
+	}
+	var add func(f *frame)
+	add = func(f *frame) {
+		for _, n := range f.graph.GetNode() {
+			list = append(list, placed{f, n})
+			for _, sub := range of[n] {
+				add(sub)
+			}
+		}
+	}
+	add(w.main)
+	return list
+}
+
+// path is a name with the subgraph that it stands in before it, as far as there is one.
+func (f *frame) path(name string) string {
+	if f.holder == nil {
+		return name
+	}
+	return f.String() + "/" + name
+}
+
+// place is what NodeChoice.Graphs calls a graph.
+func (f *frame) place() string {
+	if f.parent == nil && f.root == "" {
+		return mainPath
+	}
+	return f.String()
+}
+
+// find returns the nodes that are meant, in the order of the graph.
+func (c NodeChoice) find(w *wires) ([]placed, error) {
+	if len(c.Names)+len(c.Makes)+len(c.Ops) == 0 {
+		return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: "no node is named", Hint: "choose nodes by their names, by what they make or by their operators"}
+	}
+	all := w.nodes()
+	if len(c.Graphs) > 0 {
+		var places []string
+		for _, f := range w.frames {
+			places = append(places, f.place())
+		}
+		where, err := newMatcher("graph", c.Graphs, places)
+		if err != nil {
+			return nil, err
+		}
+		kept := all[:0:0]
+		for _, n := range all {
+			if where.match(n.in.place()) {
+				kept = append(kept, n)
+			}
+		}
+		all = kept
+	}
+	meant := make(map[*onnxpb.NodeProto]bool)
+	for _, k := range []struct {
+		what  string
+		texts []string
+		names func(*onnxpb.NodeProto) []string
+		many  bool // whether one name may mean many nodes
+	}{
+		{"node", c.Names, func(n *onnxpb.NodeProto) []string { return []string{n.GetName()} }, false},
+		{"tensor", c.Makes, (*onnxpb.NodeProto).GetOutput, false},
+		{"operator", c.Ops, opNames, true},
+	} {
+		if len(k.texts) == 0 {
+			continue
+		}
+		by := make(map[string][]placed, len(all))
+		for _, n := range all {
+			for _, name := range k.names(n.node) {
+				if name == "" {
+					continue
+				}
+				by[name] = append(by[name], n)
+				if path := n.in.path(name); path != name && !k.many {
+					by[path] = append(by[path], n)
+				}
+			}
+		}
+		for _, text := range k.texts {
+			hits := by[text]
+			p, err := newPattern(text, len(hits) > 0)
+			if err != nil {
+				return nil, err
+			}
+			if p.exact && len(hits) > 1 && !k.many {
+				return nil, manyNodes(k.what, text, hits)
+			}
+			for _, n := range hits {
+				meant[n.node] = true
+			}
+			found := len(hits) > 0
+			for _, n := range all {
+				if p.exact {
+					break
+				}
+				for _, name := range k.names(n.node) {
+					if name != "" && p.matches(name) {
+						meant[n.node], found = true, true
+					}
+				}
+			}
+			if !found {
+				return nil, noNode(w, k.what, text, p.exact, all, k.names)
+			}
+		}
+	}
+	var list []placed
+	for _, n := range all {
+		if meant[n.node] {
+			list = append(list, n)
+		}
+	}
+	return list, nil
+}
+
+// manyNodes is the error about a name that many nodes have.
+func manyNodes(what, name string, hits []placed) error {
+	var which []string
+	for i, n := range hits {
+		if i == 5 {
+			which = append(which, fmt.Sprintf("and %d more", len(hits)-i))
+			break
+		}
+		s := strconv.Quote(n.in.path(name))
+		if out := n.node.GetOutput(); len(out) > 0 && what == "node" {
+			s += " (makes " + strconv.Quote(n.in.path(out[0])) + ")"
+		}
+		which = append(which, s)
+	}
+	return &onnxpb.Error{Node: name, Msg: fmt.Sprintf("%d nodes are meant by this %s", len(hits), map[string]string{"node": "name", "tensor": "tensor"}[what]),
+		Hint: "which one? " + strings.Join(which, ", ") + "; a pattern, such as re:" + name + ", means them all, and a node can be told by what it makes"}
+}
+
+// noNode is the error about a name or pattern that chooses no node.
+func noNode(w *wires, what, text string, exact bool, all []placed, names func(*onnxpb.NodeProto) []string) error {
+	e := &onnxpb.Error{}
+	switch {
+	case !exact:
+		e.Msg = fmt.Sprintf("no node's %s matches %q", map[string]string{"node": "name", "tensor": "output", "operator": "operator"}[what], text)
+	case what == "node":
+		e.Msg = fmt.Sprintf("there is no node %q", text)
+	case what == "tensor":
+		e.Msg = fmt.Sprintf("no node makes a tensor %q", text)
+	default:
+		e.Msg = fmt.Sprintf("no node has the operator %q", text)
+	}
+	for _, v := range w.byName[text] {
+		switch {
+		case what == "node" && v.node != nil:
+			e.Hint = fmt.Sprintf("a tensor has that name, which node %q makes: choose the node by what it makes", v.node.Label())
+		case what == "tensor" && v.init:
+			e.Hint = "it is an initializer"
+		case what == "tensor" && v.input:
+			e.Hint = "it is an input"
+		}
+	}
+	if e.Hint == "" {
+		var list []string
+		for _, n := range all {
+			for _, name := range names(n.node) {
+				if name != "" {
+					list = append(list, name)
+				}
+			}
+		}
+		e.Hint = suggest(what, text, unique(list))
+	}
+	return e
+}

@@ -1,0 +1,74 @@
+package surgery_test
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"onnxtool/onnxpb"
+	"onnxtool/surgery"
+)
+
+// wiringEditsOf returns edits of the wiring of a model, with values of it that any chooses.
+func wiringEditsOf(m *onnxpb.ModelProto, pick uint8, any func(int) string) map[string]func(*onnxpb.ModelProto) (*surgery.Report, error) {
+	type edit = func(*onnxpb.ModelProto) (*surgery.Report, error)
+	del := func(c surgery.NodeChoice, o surgery.DeleteOptions) edit {
+		return func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.Delete(m, c, o) }
+	}
+	rewire := func(from, to string, c surgery.ReaderChoice) edit {
+		return func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.Rewire(m, from, to, c) }
+	}
+	swap := func(from, to string, c surgery.ReaderChoice) edit {
+		return func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.Swap(m, from, to, c) }
+	}
+	insert := func(o surgery.InsertOptions) edit {
+		b := &onnxpb.ModelProto{IrVersion: proto.Int64(7), OpsetImport: m.GetOpsetImport(), Graph: &onnxpb.GraphProto{
+			Name: proto.String("block"), Input: []*onnxpb.ValueInfoProto{{Name: proto.String("in")}}, Output: []*onnxpb.ValueInfoProto{{Name: proto.String("out")}},
+			Node: []*onnxpb.NodeProto{onnxpb.Node("Identity", "block", []string{"in"}, []string{"out"})}}}
+		return func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.Insert(m, b, o) }
+	}
+	to := func(name string) map[string]string { return map[string]string{"out": name} }
+	from := func(name string) map[string]string { return map[string]string{"in": name} }
+	index := int(pick) % 3
+	unknown := surgery.ReaderChoice{AllowUnknown: true, Outputs: pick%2 == 0}
+	output := "nosuch"
+	if out := m.GetGraph().GetOutput(); len(out) > 0 {
+		output = out[int(pick)%len(out)].GetName()
+	}
+	expand := func(o surgery.ExpandOptions) edit {
+		return func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.ExpandDim(m, o) }
+	}
+	setOutput := func(s surgery.OutputSpec) edit {
+		return func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.SetOutput(m, output, s) }
+	}
+	return map[string]edit{
+		"add outputs": func(m *onnxpb.ModelProto) (*surgery.Report, error) {
+			return surgery.AddOutputs(m, surgery.OutputChoice{All: true})
+		},
+		"add an output": func(m *onnxpb.ModelProto) (*surgery.Report, error) {
+			return surgery.AddOutputs(m, surgery.OutputChoice{Names: []string{any(0)}})
+		},
+		"drop an output": func(m *onnxpb.ModelProto) (*surgery.Report, error) {
+			return surgery.DropOutputs(m, []string{output}, pick%2 == 0)
+		},
+		"delete a node":   del(surgery.NodeChoice{Makes: []string{any(0)}}, surgery.DeleteOptions{AllowUnknown: true}),
+		"delete by input": del(surgery.NodeChoice{Makes: []string{any(1)}}, surgery.DeleteOptions{AllowUnknown: true, Input: &index}),
+		"delete identity": del(surgery.NodeChoice{Ops: []string{"Identity", "Relu", "Neg", "*"}}, surgery.DeleteOptions{AllowUnknown: true}),
+		"delete and tidy": del(surgery.NodeChoice{Ops: []string{"Add", "If", "Loop"}}, surgery.DeleteOptions{AllowUnknown: true, Tidy: true, Input: &index}),
+		"cut a node":      del(surgery.NodeChoice{Makes: []string{any(0)}}, surgery.DeleteOptions{Cut: true}),
+		"cut two":         del(surgery.NodeChoice{Makes: []string{any(0), any(2)}}, surgery.DeleteOptions{Cut: true, Tidy: true}),
+		"rewire":          rewire(any(0), any(1), surgery.ReaderChoice{}),
+		"rewire unknown":  rewire(any(0), any(2), unknown),
+		"rewire outputs":  rewire(output, any(3), surgery.ReaderChoice{Outputs: true, AllowUnknown: true}),
+		"swap readers":    swap(any(0), any(1), unknown),
+		"swap by index":   swap(any(0), any(2), surgery.ReaderChoice{Inputs: []int{index}, AllowUnknown: true}),
+		"insert":          insert(surgery.InsertOptions{Inputs: from(any(0)), Outputs: to(any(0)), Readers: unknown}),
+		"insert between":  insert(surgery.InsertOptions{Inputs: from(any(0)), Outputs: to(any(1)), Readers: unknown}),
+		"insert at out":   insert(surgery.InsertOptions{Inputs: from(output), Outputs: to(output), OnlyOutputs: true}),
+		"insert beside":   insert(surgery.InsertOptions{Inputs: from(any(0)), NewOutputs: true}),
+		"expand outputs":  expand(surgery.ExpandOptions{Axis: int(pick%4) - 2}),
+		"expand inputs":   expand(surgery.ExpandOptions{Axis: int(pick%4) - 2, Inputs: []string{any(0)}}),
+		"set the output":  setOutput(surgery.OutputSpec{Type: onnxpb.TensorProto_FLOAT16, Name: "renamed", Shape: []onnxpb.Dim{{}, onnxpb.Number(3)}}),
+		"output layout":   setOutput(surgery.OutputSpec{Layout: surgery.NHWC, SwapRGB: true}),
+		"order inputs":    func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.OrderInputs(m, []string{any(0)}) },
+		"order outputs":   func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.OrderOutputs(m, []string{output}) },
+	}
+}
