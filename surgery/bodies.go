@@ -41,14 +41,6 @@ func (b *nodeBody) setNodes(list []*onnxpb.NodeProto) {
 	}
 }
 
-// imports returns the opset imports that hold for the nodes.
-func (b *nodeBody) imports() []*onnxpb.OperatorSetIdProto {
-	if b.fn != nil {
-		return b.fn.GetOpsetImport()
-	}
-	return b.model.GetOpsetImport()
-}
-
 // version returns the version of a domain's operator set that holds for the nodes; 0 where there is none.
 func (b *nodeBody) version(domain string) int64 {
 	if b.fn == nil {
