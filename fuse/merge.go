@@ -46,6 +46,9 @@ type MergeOptions struct {
 	// Outputs are the outputs of the merged model, in this order: any tensors of the main graphs, joined ones too. None: all outputs that no
 	// connection takes up, model by model.
 	Outputs []OutputSpec
+	// KeepConnected keeps the tensors that connections take up as outputs too, inner ones of a model as well, graph inputs aside: model by model where Outputs is empty, and behind those
+	// of Outputs otherwise.
+	KeepConnected bool
 	// SameDims lists dimension parameters that mean the same in every model; "*" is all of them. Others of the same name are kept apart, by
 	// a new name in the later model, unless a connection makes them one.
 	SameDims []string

@@ -54,9 +54,12 @@ func (w *merger) listOutputs() error {
 	if len(w.o.Outputs) == 0 {
 		for i, mb := range w.members {
 			for _, v := range mb.m.Graph.Output {
-				if r := (ref{i, v.GetName()}); !w.consumed[r] {
+				if r := (ref{i, v.GetName()}); !w.consumed[r] || w.o.KeepConnected {
 					w.outputs = append(w.outputs, &outputPlan{tensor: r, root: w.root(r), label: w.label(r)})
 				}
+			}
+			if err := w.keepConnected(i); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -76,6 +79,38 @@ func (w *merger) listOutputs() error {
 		}
 		asked[asking{r, o.As}] = true
 		w.outputs = append(w.outputs, &outputPlan{tensor: r, root: w.root(r), as: o.As, label: o.End.String()})
+	}
+	for i := range w.members {
+		if err := w.keepConnected(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepConnected makes outputs of the tensors of a model that connections take up, where that is asked for, and those are none yet.
+func (w *merger) keepConnected(model int) error {
+	if !w.o.KeepConnected {
+		return nil
+	}
+	have := map[ref]bool{}
+	for _, p := range w.outputs {
+		have[p.root] = true
+	}
+	for _, c := range w.o.Connect {
+		r, err := w.resolve(c.From)
+		if err != nil {
+			return err
+		}
+		root := w.root(r)
+		if r.model != model || have[root] || w.members[root.model].g.IsInput(root.name) {
+			continue
+		}
+		have[root] = true
+		w.outputs = append(w.outputs, &outputPlan{tensor: r, root: root, label: w.label(r)})
+		if !w.members[model].g.IsOutput(r.name) {
+			w.report.Add("added", "output", w.label(r), "", "kept, though a connection takes it up")
+		}
 	}
 	return nil
 }

@@ -44,6 +44,10 @@ const (
 	FaultFunction      = "function"            // a function that is not well formed, or is there twice
 	FaultRecursion     = "recursive-function"  // a function that calls itself
 
+	// Types and shapes, which package shape looks at.
+	FaultInference = "inference"  // types or shapes that contradict each other, or what is declared
+	FaultInputType = "input-type" // an input of a type that its operator does not take
+
 	// What is only ever warned of.
 	WarnNewer      = "newer"          // a version that this program does not know yet
 	WarnOlderIR    = "older-ir"       // the IR version is older than the release of what the model holds

@@ -70,6 +70,14 @@ func laws() []law {
 			large:   rename(RenameRule{KindInput, "x", "image"}),
 		},
 		{
+			name:    "Rename a domain",
+			edit:    rename(RenameRule{KindDomain, "local", "com.example"}),
+			same:    rename(RenameRule{KindDomain, "local", "local"}),
+			fails:   []edit{rename(RenameRule{KindDomain, "locl", "x"})},
+			changes: `\.domain$`,
+			large:   rename(RenameRule{KindDomain, "ai.onnx", "com.example"}),
+		},
+		{
 			name:    "Sort",
 			model:   shuffledModel,
 			edit:    Sort,
@@ -107,6 +115,19 @@ func laws() []law {
 			// What is not in that part: the matrix product and what it reads, what comes behind the loop, and the training, which needs both. Messages are lost with those that hold them.
 			loses: `^model\.training_info|graph\.initializer\[[01]\]|graph\.input\[2\]|graph\.output|graph\.node\[[0567]\]`,
 			large: extract("v3", ""),
+		},
+		{
+			name: "ExtractAround a node",
+			edit: func(m *onnxpb.ModelProto) (*Report, error) { return ExtractAround(m, "choose", 1) },
+			same: func(m *onnxpb.ModelProto) (*Report, error) { return ExtractAround(m, "choose", 100) },
+			fails: []edit{
+				func(m *onnxpb.ModelProto) (*Report, error) { return ExtractAround(m, "chose", 1) },
+				func(m *onnxpb.ModelProto) (*Report, error) { return ExtractAround(m, "then_add", 1) },
+				func(m *onnxpb.ModelProto) (*Report, error) { return ExtractAround(m, "choose", -1) },
+			},
+			changes: `^$`,
+			loses:   `^model\.training_info|graph\.initializer\[1\]|graph\.input\[2\]|graph\.output|graph\.node\[[1567]\]|sparse`,
+			large:   func(m *onnxpb.ModelProto) (*Report, error) { return ExtractAround(m, "nv5", 2) },
 		},
 		{
 			name:    "Extract one output",

@@ -18,6 +18,7 @@ const (
 	KindTensor                   // any value, at any depth of subgraphs
 	KindNode                     // nodes, at any depth of subgraphs
 	KindDim                      // symbols of dimensions (dim_param)
+	KindDomain                   // domains of operators, with the functions and imports of them; ai.onnx is the default one
 )
 
 // String returns the kind as its command-line flag is called.
@@ -33,6 +34,8 @@ func (k RenameKind) String() string {
 		return "node"
 	case KindDim:
 		return "dimension"
+	case KindDomain:
+		return "domain"
 	}
 	return "kind " + strconv.Itoa(int(k))
 }
@@ -47,17 +50,18 @@ type RenameRule struct {
 	To string
 }
 
-// Rename renames values, nodes and symbols of dimensions. All rules apply at once to the names that the model has, so that a=b with b=a
+// Rename renames values, nodes, symbols of dimensions and domains of operators. All rules apply at once to the names that the model has, so that a=b with b=a
 // swaps two names. A value is renamed wherever it is named (see MapNames), and within a subgraph only where the subgraph means it and no value of its own.
 //
 // Errors of kind Unfit: a rule that matches nothing (with the nearest names), a name that two rules would rename differently, a new name that is empty, that another
-// value or node has, or that would hide one from a subgraph. Two dimensions may become one: the report has a note of it.
+// value or node has, or that would hide one from a subgraph, a name that several nodes have (a pattern may meet them), and a domain by whose new name a node would call another function. Two dimensions or domains may become one: the report has
+// a note of it; domains of several versions are refused (kind Refused).
 func Rename(m *onnxpb.ModelProto, rules []RenameRule) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		r := &Report{Edit: "rename"}
 		by := map[RenameKind][]RenameRule{}
 		for _, rule := range rules {
-			if rule.Kind < KindInput || rule.Kind > KindDim {
+			if rule.Kind < KindInput || rule.Kind > KindDomain {
 				return nil, onnxpb.Errorf(onnxpb.Usage, "%v is nothing that can be renamed", rule.Kind)
 			}
 			k := rule.Kind
@@ -73,6 +77,9 @@ func Rename(m *onnxpb.ModelProto, rules []RenameRule) (*Report, error) {
 			return nil, err
 		}
 		if err := renameDims(m, by[KindDim], r); err != nil {
+			return nil, err
+		}
+		if err := renameDomains(m, by[KindDomain], r); err != nil {
 			return nil, err
 		}
 		return r, nil
@@ -406,6 +413,9 @@ func renameNodes(m *onnxpb.ModelProto, rules []RenameRule, r *Report) error {
 	if len(rules) == 0 {
 		return nil
 	}
+	if err := oneOfThem(m, rules); err != nil {
+		return err
+	}
 	c, err := renameFlat(m, "node", func(f func(*string)) nameVisitor { return nameVisitor{node: f} }, rules, r)
 	if err != nil {
 		return err
@@ -416,6 +426,19 @@ func renameNodes(m *onnxpb.ModelProto, rules []RenameRule, r *Report) error {
 			return collision("node", o, d)
 		}
 		taken[d.to] = d
+	}
+	return nil
+}
+
+// oneOfThem refuses the name of a node that several nodes have: which one is meant cannot be told.
+func oneOfThem(m *onnxpb.ModelProto, rules []RenameRule) error {
+	count := map[string]int{}
+	v := nameVisitor{node: func(p *string) { count[*p]++ }}
+	v.model(m)
+	for _, rule := range rules {
+		if n := count[rule.From]; n > 1 && rule.To != rule.From {
+			return &onnxpb.Error{Node: rule.From, Msg: fmt.Sprintf("%d nodes have that name: which one is meant?", n), Hint: "rename the tensors that they make, or give every node a name of its own first"}
+		}
 	}
 	return nil
 }

@@ -64,6 +64,7 @@ func commands() []*cli.Command {
 	return []*cli.Command{
 		infoCommand(),
 		checkCommand(),
+		diffCommand(),
 		renameCommand(),
 		inferCommand(),
 		setinputCommand(),

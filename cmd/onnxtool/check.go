@@ -8,18 +8,20 @@ import (
 
 	"onnxtool/onnxpb"
 	"onnxtool/opset"
+	"onnxtool/shape"
 )
 
 func checkCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "check",
-		Usage:     "find every structural fault of models",
-		UsageText: "onnxtool check [--warnings] [--json] MODEL...",
+		Usage:     "find every fault of models",
+		UsageText: "onnxtool check [--structure] [--warnings] [--json] MODEL...",
 		Description: `Every fault is printed with its place: versions and operator sets; values made twice, hidden or used before they are made; operators, arity and
-attributes; types of graph inputs and outputs; data of tensors; functions. Exit code 1 if there is one, 3 if a model cannot be read.
+attributes; types of graph inputs and outputs; data of tensors, external data too; functions; types and shapes that contradict each other, as they are inferred. Exit code 1 if there is one, 3 if a model cannot be read.
 
   onnxtool check model.onnx`,
 		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "structure", Usage: "leave out types and shapes of inner values, which have to be inferred"},
 			&cli.BoolFlag{Name: "warnings", Aliases: []string{"w"}, Usage: "print what is odd but leaves the model valid, too"},
 			&cli.BoolFlag{Name: "json", Usage: "print the faults as JSON"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing: the exit code tells"},
@@ -51,7 +53,11 @@ func runCheck(c *cli.Context) error {
 			list = append(list, r)
 			continue
 		}
-		r.Faults = append(r.Faults, opset.Check(f.Model, opset.CheckOptions{Warnings: c.Bool("warnings"), Dir: f.Dir()})...)
+		check := shape.Check
+		if c.Bool("structure") {
+			check = opset.Check
+		}
+		r.Faults = append(r.Faults, check(f.Model, opset.CheckOptions{Warnings: c.Bool("warnings"), Dir: f.Dir()})...)
 		f.Close()
 		faults := 0
 		for _, x := range r.Faults {

@@ -17,15 +17,20 @@ func infoCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "info",
 		Usage:     "sum up what a model holds",
-		UsageText: "onnxtool info [--names] [--shapes] [--json] MODEL",
+		UsageText: "onnxtool info [--ops] [--nodes] [--assume N=1] [--names] [--shapes] [--json] MODEL",
 		Description: `Versions, producer and operator sets; inputs and outputs with their types and shapes; nodes by operator; functions; initializers; metadata; files of
-external data. With --names every node with what it reads and makes, so every name that an edit may be given. With --shapes every value with the type and shape that
+external data; the multiply-adds of one run, and the largest tensors. With --ops what each operator costs, with --nodes what each node costs. With --names every node with what it reads and makes, so every name that an edit may be given. With --shapes every value with the type and shape that
 follow for it (see onnxtool help infer).
 
   onnxtool info model.onnx
+  onnxtool info --ops --assume N=1 model.onnx
   onnxtool info --names model.onnx
   onnxtool info --shapes model.onnx`,
 		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "ops", Usage: "list the operators with the multiply-adds, parameters and bytes of their nodes"},
+			&cli.BoolFlag{Name: "nodes", Usage: "list the nodes with their multiply-adds, parameters and bytes"},
+			&cli.StringSliceFlag{Name: "assume", Usage: "numbers for symbols of dimensions: `N=1,...`; repeatable"},
+			&cli.IntFlag{Name: "largest", Value: 5, Usage: "list so `MANY` of the largest initializers"},
 			&cli.BoolFlag{Name: "names", Usage: "list the nodes and the initializers, with the names of all tensors"},
 			&cli.BoolFlag{Name: "shapes", Usage: "list the values, with the types and shapes that follow for them"},
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
@@ -42,11 +47,19 @@ type fileInfo struct {
 	NodeList        []info.Node  `json:"node_list,omitempty"`        // with --names
 	InitializerList []info.Value `json:"initializer_list,omitempty"` // with --names
 	*info.ShapeList              // with --shapes
+	*info.Cost
 }
 
 func runInfo(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("one model is needed, %d given", c.NArg()), Hint: "see onnxtool help info"}
+	}
+	assume, err := parseAssume(c.StringSlice("assume"))
+	if err != nil {
+		return err
+	}
+	if c.Int("largest") < 0 {
+		return usagef("--largest is a number from 0")
 	}
 	path := c.Args().First()
 	f, err := onnxpb.Open(path)
@@ -66,10 +79,18 @@ func runInfo(c *cli.Context) error {
 	if c.Bool("shapes") {
 		i.ShapeList = info.Shapes(f.Model)
 	}
+	i.Cost = info.CostOf(f.Model, assume, c.Int("largest"))
+	if !c.Bool("ops") {
+		i.Ops = nil
+	}
+	if !c.Bool("nodes") {
+		i.NodeCosts = nil
+	}
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, i)
 	}
 	printInfo(c.App.Writer, i)
+	printCost(c.App.Writer, i.Cost)
 	printNames(c.App.Writer, i)
 	if i.ShapeList != nil {
 		printShapes(c.App.Writer, i.ShapeList)

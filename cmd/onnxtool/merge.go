@@ -17,6 +17,7 @@ func mergeCommand() *cli.Command {
 	flags := []cli.Flag{
 		&cli.StringSliceFlag{Name: "connect", Usage: "feed an input from a tensor: `MODEL:TENSOR=MODEL:INPUT`; repeatable"},
 		&cli.StringSliceFlag{Name: "outputs", Usage: "the outputs of the merged model, in order: `MODEL:TENSOR[=NAME],...`; repeatable; default: all that are left over"},
+		&cli.BoolFlag{Name: "keep-connected", Usage: "keep the tensors that connections take up as outputs too"},
 		&cli.StringSliceFlag{Name: "prefix", Usage: "put a prefix before all names of a model: `NAME=PREFIX`; repeatable; default: only names that collide get one"},
 		&cli.StringSliceFlag{Name: "same-dims", Usage: "dimension parameters that mean the same in all models: `N,...`, or * for all"},
 		&cli.StringFlag{Name: "name", Usage: "the `NAME` of the merged graph"},
@@ -67,7 +68,7 @@ func runMerge(c *cli.Context) error {
 		}
 		models, opened = append(models, in), append(opened, f)
 	}
-	o := fuse.MergeOptions{Name: c.String("name"), Doc: c.String("doc")}
+	o := fuse.MergeOptions{Name: c.String("name"), Doc: c.String("doc"), KeepConnected: c.Bool("keep-connected")}
 	if o.Data, err = onnxpb.ParseData(c.String("data")); err != nil {
 		return err
 	}

@@ -1,0 +1,107 @@
+package info
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"onnxtool/onnxpb"
+	"onnxtool/onnxpb/onnxtext"
+)
+
+// The numbers are counted by hand.
+func TestMACs(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"Conv": {`(float[1,3,8,8] x, float[16,3,3,3] w) => () { y = Conv <pads = [1,1,1,1]> (x, w) }`, "27648"}, // 8*8*16*3*3*3
+		"Conv with groups, strides and a batch": {`(float[N,4,8,8] x, float[4,1,3,3] w) => () { y = Conv <pads = [1,1,1,1], strides = [2,2], group = 4> (x, w) }`,
+			"576*N"}, // 4*4 places, 4 channels, 9 weights each
+		"ConvTranspose": {`(float[1,2,4,4] x, float[2,3,2,2] w) => () { y = ConvTranspose <strides = [2,2]> (x, w) }`, "384"}, // 2*4*4*3*2*2
+		"MatMul":        {`(float[B,2,5] x, float[5,7] w) => () { y = MatMul (x, w) }`, "70*B"},
+		"Gemm":          {`(float[5,N] x, float[7,5] w) => () { y = Gemm <transA = 1, transB = 1> (x, w) }`, "35*N"},
+		"vectors":       {`(float[5] x, float[5] w) => () { y = MatMul (x, w) }`, "5"},
+		"LSTM":          {`(float[6,2,10] x, float[1,80,10] w, float[1,80,20] r) => () { y = LSTM <hidden_size = 20> (x, w, r) }`, "28800"}, // 6*2*80*30
+		"Einsum":        {`(float[2,3,4] x, float[2,4,5] w) => () { y = Einsum <equation = "bij,bjk->bik"> (x, w) }`, "120"},
+		"QLinearConv": {`(uint8[1,3,8,8] x, float s, uint8 z, uint8[2,3,1,1] w) => () { y = QLinearConv (x, s, z, w, s, z, s, z) }`,
+			"384"}, // 8*8*2*3
+		"elementwise": {`(float[5] x) => () { y = Relu (x) z = Add(x, x) }`, "0"},
+		"If, the dearer branch": {`(bool c, float[3,4] x, float[4,5] w) => ()
+			{ y = If (c) <then_branch = a () => (float[3,5] t) { t = MatMul (x, w) }, else_branch = b () => (float[3,5] e) { k = MatMul (x, w) e = Relu (k) k2 = MatMul (x, w) }> }`, "120"},
+		"Loop": {`(bool c, float[4,4] x, float[4,4] w) => () <int64 n = {3}>
+			{ y = Loop (n, c, x) <body = b (int64 i, bool d, float[4,4] s) => (bool d2, float[4,4] s2) { d2 = Identity (d) s2 = MatMul (s, w) }> }`, "192"},
+	} {
+		m, err := onnxtext.Parse("<ir_version: 10, opset_import: [\"\": 18]> g " + c.text)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		got := CostOf(m, nil, 0)
+		if got.MACs != c.want || len(got.NotCounted) > 0 {
+			t.Errorf("%s: %s multiply-adds, want %s; not counted: %v", name, got.MACs, c.want, got.NotCounted)
+		}
+	}
+}
+
+func TestCostOf(t *testing.T) {
+	m, err := onnxtext.Parse(`<ir_version: 10, opset_import: ["": 18, "local": 1, "com.example": 1]>
+g (float[N,4] x, float[?] u) => () <float[4,3] w = {1,2,3,4,5,6,7,8,9,10,11,12}, float[3] b = {1,2,3}>
+{ [mm] y = MatMul (x, w) [add] z = Add (y, b) [call] f = local.twice (x, w) [odd] o = com.example.Odd (x) [what] p = MatMul (u, b2) [b2] b2 = Relu(u) }
+<domain: "local", opset_import: ["": 18]> twice (a, k) => (d) { c = MatMul (a, k) c2 = MatMul (a, k) d = Add (c, c2) }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := CostOf(m, nil, 1)
+	if c.MACs != "36*N" { // 12 by mm, and twice as many in the function
+		t.Errorf("%s multiply-adds", c.MACs)
+	}
+	if len(c.Largest) != 1 || c.Largest[0].Name != "w" || c.Largest[0].Bytes != 48 {
+		t.Errorf("the largest: %v", c.Largest)
+	}
+	if got := fmt.Sprint(c.NotCounted); !strings.Contains(got, "com.example.Odd 1") || !strings.Contains(got, "MatMul 1") || len(c.NotCounted) != 2 {
+		t.Errorf("not counted: %s", got)
+	}
+	if c.Ops[0].Op != "local.twice" || c.Ops[0].MACs != "24*N" || c.Ops[1].Op != "MatMul" || c.Ops[1].Parameters != 12 || c.Ops[1].Nodes != 2 {
+		t.Errorf("operators: %+v", c.Ops)
+	}
+	if n := c.NodeCosts[1]; n.Node != "add" || n.Parameters != 3 || n.Bytes != 12 || n.MACs != "0" || n.Output != "float32[N,3]" {
+		t.Errorf("a node: %+v", n)
+	}
+	if got := CostOf(m, map[string]int64{"N": 2}, 0).MACs; got != "72" {
+		t.Errorf("with N=2: %s", got)
+	}
+}
+
+// A model of 100,000 nodes, too big for viewers, is counted like any other.
+func TestCostOfManyNodes(t *testing.T) {
+	const n = 100_000
+	g := &onnxpb.GraphProto{Input: []*onnxpb.ValueInfoProto{onnxpb.TensorValue("v0", onnxpb.TensorProto_FLOAT, []onnxpb.Dim{onnxpb.Symbol("N"), onnxpb.Number(2)})},
+		Initializer: []*onnxpb.TensorProto{onnxpb.TensorOf("w", []int64{2, 2}, []float32{1, 2, 3, 4})}}
+	for i := range n {
+		g.Node = append(g.Node, onnxpb.Node("MatMul", "", []string{fmt.Sprintf("v%d", i), "w"}, []string{fmt.Sprintf("v%d", i+1)}))
+	}
+	c := CostOf(&onnxpb.ModelProto{IrVersion: proto.Int64(8), OpsetImport: []*onnxpb.OperatorSetIdProto{onnxpb.Opset("", 17)}, Graph: g}, nil, 5)
+	if c.MACs != "400000*N" || len(c.NodeCosts) != n {
+		t.Errorf("%s multiply-adds, %d nodes", c.MACs, len(c.NodeCosts))
+	}
+}
+
+// The authors of version-RFB-320, a face detector for 320x240 pixels, give 90 to 109 million multiply-adds for networks of its family.
+func TestKnownNetwork(t *testing.T) {
+	path := filepath.Join("..", "..", "..", "shared", "models", "version-RFB-320.onnx")
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("the model is not there: %v", err)
+	}
+	f, err := onnxpb.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	c := CostOf(f.Model, nil, 0)
+	if n, err := strconv.ParseInt(c.MACs, 10, 64); err != nil || n < 90e6 || n > 109e6 || len(c.NotCounted) > 0 {
+		t.Errorf("%s multiply-adds, not counted: %v", c.MACs, c.NotCounted)
+	}
+}

@@ -1,0 +1,188 @@
+package shape
+
+import (
+	"strconv"
+	"strings"
+
+	"onnxtool/onnxpb"
+	"onnxtool/opset"
+)
+
+// Check returns every fault of a model: those of its structure, as opset.Check finds them, and behind them those of its types and shapes: inputs of a type that
+// their operator does not take, or that are to be of one type and are not, inputs whose shapes do not fit each other or the attributes, and declarations that what
+// is inferred contradicts. With warnings it tells of declarations that hold for some sizes only, too. It is linear in the number of nodes.
+func Check(m *onnxpb.ModelProto, o opset.CheckOptions) []opset.Fault {
+	faults := opset.Check(m, o)
+	if m.GetGraph() == nil {
+		return faults
+	}
+	r := Infer(m, Options{})
+	for _, f := range r.Faults {
+		faults = append(faults, opset.Fault{Code: opset.FaultInference, Node: f.Node, Tensor: f.Tensor, Message: f.Msg})
+	}
+	t := typeCheck{r: r, functions: map[string]bool{}, imports: importsOf(m.GetOpsetImport()), ops: map[opKey]*typedOperator{}, faults: &faults}
+	for _, f := range m.GetFunctions() {
+		t.functions[functionKey(f.GetDomain(), f.GetName(), f.GetOverload())] = true
+	}
+	t.graph(m.GetGraph(), "", nil)
+	if o.Warnings {
+		for _, f := range r.Notes {
+			faults = append(faults, opset.Fault{Code: opset.FaultInference, Warning: true, Node: f.Node, Tensor: f.Tensor, Message: f.Msg})
+		}
+	}
+	return faults
+}
+
+// typeCheck holds the inputs of nodes to the signatures of their operators.
+type typeCheck struct {
+	r         *Result
+	functions map[string]bool
+	imports   map[string]int64
+	ops       map[opKey]*typedOperator
+	faults    *[]opset.Fault
+}
+
+// typedOperator is an operator with the types that its formal inputs may have; nil where it has none that can be looked at.
+type typedOperator struct {
+	facts *opset.Operator
+	types [][]*Value
+	bound bool // whether inputs of one type variable have one type, those of a variadic input among them
+}
+
+func (t *typeCheck) operator(domain, name string) *typedOperator {
+	k := opKey{domain, name, t.imports[domain]}
+	if op, ok := t.ops[k]; ok {
+		return op
+	}
+	t.ops[k] = nil
+	facts, ok := opset.Lookup(domain, name, k.version)
+	if !ok {
+		return nil
+	}
+	op := &typedOperator{facts: facts, bound: domain == "" || domain == "ai.onnx.ml"}
+	for _, a := range facts.Attributes {
+		op.bound = op.bound && a.Type != "graph" // Loop takes anything there
+	}
+	for _, f := range facts.Inputs {
+		var types []*Value
+		for _, s := range facts.TypeStrings(f) {
+			v := parseType(s)
+			if v == nil { // a type that is not understood could be any
+				types = nil
+				break
+			}
+			types = append(types, v)
+		}
+		op.types = append(op.types, types)
+	}
+	t.ops[k] = op
+	return op
+}
+
+func (t *typeCheck) graph(g *onnxpb.GraphProto, path string, outer []*onnxpb.GraphProto) {
+	scopes := append(outer[:len(outer):len(outer)], g)
+	for _, n := range g.GetNode() {
+		domain := onnxpb.NormalDomain(n.GetDomain())
+		if !t.functions[functionKey(domain, n.GetOpType(), n.GetOverload())] {
+			if op := t.operator(domain, n.GetOpType()); op != nil {
+				t.node(n, op, path, scopes)
+			}
+		}
+		for _, a := range n.GetAttribute() {
+			inner := n.Label() + "/" + a.GetName()
+			if path != "" {
+				inner = path + "/" + inner
+			}
+			if a.G != nil {
+				t.graph(a.G, inner, scopes)
+			}
+			for i, x := range a.GetGraphs() {
+				t.graph(x, inner+"["+strconv.Itoa(i)+"]", scopes)
+			}
+		}
+	}
+}
+
+func (t *typeCheck) node(n *onnxpb.NodeProto, op *typedOperator, path string, scopes []*onnxpb.GraphProto) {
+	fail := func(tensor, msg string) {
+		*t.faults = append(*t.faults, opset.Fault{Code: opset.FaultInputType, Graph: path, Node: n.Label(), Tensor: tensor, Message: msg})
+	}
+	var first map[string]int // the first input of a type variable
+	for i, name := range n.GetInput() {
+		at, ok := formalAt(op.facts.Inputs, i)
+		if !ok || name == "" {
+			continue
+		}
+		v := t.value(name, scopes)
+		if v == nil || v.Kind == Unknown {
+			continue
+		}
+		formal := op.facts.Inputs[at]
+		if types := op.types[at]; len(types) > 0 && !fitsOne(v, types) {
+			fail(name, n.GetOpType()+" (version "+strconv.FormatInt(op.facts.SinceVersion, 10)+") takes no "+typeOnly(v)+" as input "+strconv.Quote(formal.Name)+": "+typeList(op.facts.TypeStrings(formal)))
+			continue
+		}
+		if _, variable := op.facts.Types[formal.Type]; !variable || !op.bound {
+			continue
+		}
+		if first == nil {
+			first = map[string]int{}
+		}
+		k, seen := first[formal.Type]
+		if !seen {
+			first[formal.Type] = i
+			continue
+		}
+		if w := t.value(n.GetInput()[k], scopes); !sameTypes(v, w) {
+			fail(name, "is of type "+typeOnly(v)+", and input "+strconv.Itoa(k)+", "+onnxpb.Quoted(n.GetInput()[k])+", of type "+typeOnly(w)+": "+n.GetOpType()+" takes one type for both")
+		}
+	}
+}
+
+// value finds a value by name, from the innermost graph outwards.
+func (t *typeCheck) value(name string, scopes []*onnxpb.GraphProto) *Value {
+	for i := len(scopes) - 1; i >= 0; i-- {
+		if v := t.r.Of(scopes[i], name); v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
+func fitsOne(v *Value, types []*Value) bool {
+	for _, x := range types {
+		if sameTypes(v, x) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameTypes tells whether two types are the same, or could be where one is not known whole.
+func sameTypes(a, b *Value) bool {
+	if a == nil || b == nil || a.Kind == Unknown || b.Kind == Unknown {
+		return true
+	}
+	same := func(x, y onnxpb.TensorProto_DataType) bool {
+		return x == y || x == onnxpb.TensorProto_UNDEFINED || y == onnxpb.TensorProto_UNDEFINED
+	}
+	return a.Kind == b.Kind && same(a.Elem, b.Elem) && same(a.Key, b.Key) && sameTypes(a.Of, b.Of)
+}
+
+// typeOnly writes a type without shapes.
+func typeOnly(v *Value) string {
+	if v.Kind == Tensor {
+		return "tensor of " + onnxpb.TypeName(v.Elem)
+	}
+	return withoutShape(v).String()
+}
+
+// typeList writes the types that are allowed, cut where they are many.
+func typeList(types []string) string {
+	const most = 8
+	s := strings.Join(types[:min(most, len(types))], ", ")
+	if len(types) > most {
+		s += " and " + strconv.Itoa(len(types)-most) + " more"
+	}
+	return "it takes " + s
+}

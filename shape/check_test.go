@@ -1,0 +1,131 @@
+package shape_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"onnxtool/internal/corpus"
+	"onnxtool/onnxpb"
+	"onnxtool/onnxpb/onnxtext"
+	"onnxtool/opset"
+	"onnxtool/shape"
+)
+
+// oneFault lists models that each have one fault of types or shapes, with its code and its place.
+var oneFault = []struct {
+	name, text, code, node, tensor string
+	python                         string // what onnx.checker with full_check (1.12) says
+}{
+	{"two element types", `(float[2] x, int64[2] y) => (float[2] z) { [n] z = Add (x, y) }`, opset.FaultInputType, "n", "y", "refused"},
+	{"an element type that the operator does not take", `(string[2] x) => (string[2] z) { [n] z = Neg (x) }`, opset.FaultInputType, "n", "x", "refused"},
+	{"a sequence for a tensor", `(seq(float[2]) x) => (float[2] z) { [n] z = SequenceAt (x, k) [m] k2 = Neg (x) } `, opset.FaultInputType, "m", "x", "refused"},
+	{"an inner dimension", `(float[2,3] x, float[4,5] y) => (float[2,5] z) { [n] z = MatMul (x, y) }`, opset.FaultInference, "n", "", "refused"},
+	{"ranks", `(float[2,3] x, float[4,3,3,3] y) => (float[2,8,1,1] z) { [n] z = Conv (x, y) }`, opset.FaultInference, "n", "", "crashed"},
+	{"dimensions that cannot be broadcast", `(float[2,3] x, float[4] y) => (float[2,3] z) { [n] z = Add (x, y) }`, opset.FaultInference, "n", "", "refused"},
+	{"a declared output", `(float[2,3] x) => (float[2,8] z) { [n] z = Relu (x) }`, opset.FaultInference, "n", "z", "refused"},
+	{"a declared element type", `(float[2,3] x) => (int64[2,3] z) { [n] z = Relu (x) }`, opset.FaultInference, "n", "z", "refused"},
+	{"value_info", `(float[2,3] x) => (float[2,3] z) <float[3,2] y> { [n] y = Relu (x) z = Neg (y) }`, opset.FaultInference, "n", "y", "refused"},
+	{"an axis", `(float[2,3] x) => (float[2,3] z) { [n] z = Softmax <axis = 5> (x) }`, opset.FaultInference, "n", "", "refused"},
+	{"a permutation", `(float[2,3] x) => (float[2,3] z) { [n] z = Transpose <perm = [0,2]> (x) }`, opset.FaultInference, "n", "", "refused"},
+	{"the sizes of a Reshape", `(float[2,3] x) => (float[5] z) <int64[1] s = {5}> { [n] z = Reshape (x, s) }`, opset.FaultInference, "n", "", "ok"},
+	{"in a subgraph", `(bool c, float[2] x, int64[2] i) => (float[2] z)
+		{ [if] z = If (c) <then_branch = a () => (float[2] t) { [n] t = Add (x, i) }, else_branch = b () => (float[2] e) { e = Identity (x) }> }`, opset.FaultInputType, "n", "i", "ok"},
+}
+
+func TestOneFault(t *testing.T) {
+	dir := t.TempDir()
+	var files []string
+	for i, c := range oneFault {
+		text := strings.Replace(c.text, "[n] z = SequenceAt (x, k)", "[k] k = Constant <value = int64 {0}> () [n] z = SequenceAt (x, k)", 1)
+		m, err := onnxtext.Parse("<ir_version: 8, opset_import: [\"\": 17]> g " + text)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		found := shape.Check(m, opset.CheckOptions{})
+		if len(found) == 0 {
+			t.Errorf("%s: no fault is found", c.name)
+		} else if f := found[0]; f.Code != c.code || f.Node != c.node || f.Tensor != c.tensor {
+			t.Errorf("%s: %s: %s", c.name, f.Code, f)
+		}
+		if f := opset.Check(m, opset.CheckOptions{}); len(f) > 0 {
+			t.Errorf("%s: the structure has faults: %v", c.name, f)
+		}
+		files = append(files, filepath.Join(dir, fmt.Sprintf("%d.onnx", i)))
+		if err := onnxpb.Save(m, files[i], onnxpb.SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("onnx.checker", func(t *testing.T) { compareWithPython(t, files) })
+}
+
+// compareWithPython holds the table to what onnx.checker says.
+func compareWithPython(t *testing.T, files []string) {
+	const script = `
+import os, sys, onnx
+for path in sys.stdin.read().splitlines():
+    child = os.fork()  # it ends in a crash on some models
+    if child == 0:
+        try:
+            onnx.checker.check_model(path, full_check=True)
+            onnx.shape_inference.infer_shapes(onnx.load(path), strict_mode=True)
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    print("ok" if status == 0 else "refused" if os.WIFEXITED(status) else "crashed", flush=True)
+`
+	if _, err := os.Stat("/usr/bin/python3"); err != nil {
+		t.Skipf("onnx.checker is not compared: %v", err)
+	}
+	cmd := exec.Command("/usr/bin/python3", "-c", script)
+	cmd.Stdin = strings.NewReader(strings.Join(files, "\n"))
+	out, err := cmd.Output()
+	if err != nil {
+		t.Skipf("onnx.checker is not on this machine (Debian's python3-onnx): %v", err)
+	}
+	answers := strings.Fields(string(out))
+	for i, c := range oneFault {
+		if answers[i] != c.python {
+			t.Errorf("%s: onnx.checker says %s, and %s is told", c.name, answers[i], c.python)
+		}
+	}
+}
+
+// Every fault is told, not only the first.
+func TestAllFaults(t *testing.T) {
+	m, err := onnxtext.Parse(`<ir_version: 8, opset_import: ["": 17]> g (float[2] x, int64[2] y, float[3] w) => (float[2] z, float[7] v)
+		{ [a] z = Add (x, y) [b] q = Mul (x, w) [c] v = Relu (x) [d] u = Nonsense (x) }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := map[string]bool{}
+	for _, f := range shape.Check(m, opset.CheckOptions{}) {
+		at[f.Node] = true
+	}
+	if len(at) != 4 {
+		t.Errorf("faults at %v", at)
+	}
+}
+
+// The published models of ONNX have no faults of types.
+func TestCheckCorpus(t *testing.T) {
+	n := 0
+	for _, c := range corpus.Cases(t) {
+		m, err := c.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(opset.Check(m, opset.CheckOptions{})) > 0 {
+			continue
+		}
+		n++
+		for _, f := range shape.Check(m, opset.CheckOptions{}) {
+			t.Errorf("%s: %s: %s", c.ID(), f.Code, f)
+		}
+	}
+	t.Logf("%d models", n)
+}
