@@ -12,9 +12,9 @@ import (
 	"onnxtool/surgery"
 )
 
-// nested has a function that calls another twice, with attributes passed on and left to their defaults, an If in a body that captures what is around it, an input that is passed through, one
+// withFunctions has a function that calls another twice, with attributes passed on and left to their defaults, an If in a body that captures what is around it, an input that is passed through, one
 // that is left out, an output that is not taken, and calls in a subgraph.
-const nested = `g (float[3] x, bool c, float[2] unused) => (float[3] y, float[3] z, float[3] k) <float[3] h> {
+const withFunctions = `g (float[3] x, bool c, float[2] unused) => (float[3] y, float[3] z, float[3] k) <float[3] h> {
   [one] h = local.Outer <slope: float = 0.5> (x, c)
   y = local.Outer (h, c)
   [two] a, z = local.Pair (x)
@@ -41,7 +41,7 @@ Limit (in, low, high) => (out) { out = Clip (in, low, high) }`
 func TestInline(t *testing.T) {
 	e := batchEngine(t)
 	for _, names := range [][]string{nil, {"local.Leak"}, {"local.Outer"}, {"local.*"}, {"local.Pair", "local.Limit"}} {
-		m := textModel(t, 17, nested)
+		m := textModel(t, 17, withFunctions)
 		original := onnxpb.Clone(m)
 		r, err := surgery.Inline(m, names...)
 		if err != nil {
@@ -66,7 +66,7 @@ func TestInline(t *testing.T) {
 
 // TestInlineKeepsValueInfo: what the function declares of its values comes along under their new names, without its symbols.
 func TestInlineKeepsValueInfo(t *testing.T) {
-	m := textModel(t, 17, nested)
+	m := textModel(t, 17, withFunctions)
 	if _, err := surgery.Inline(m); err != nil {
 		t.Fatal(err)
 	}
