@@ -8,7 +8,7 @@ import (
 	"onnxtool/onnxpb"
 )
 
-// NodeChoice says which nodes of the graph and its subgraphs are meant: all that one of its lists names. Nodes of functions and of training graphs cannot be meant.
+// NodeChoice says which nodes are meant: all that one of its lists names, of those that stand in one of Graphs. Which edits mean the nodes of functions and of training graphs too, they tell.
 type NodeChoice struct {
 	// Names are names of nodes, globs, or re: and a regular expression (see RenameRule). A name that several nodes have is told apart by the subgraph: choose/then_branch/NAME.
 	Names []string
@@ -16,6 +16,8 @@ type NodeChoice struct {
 	Makes []string
 	// Ops are types of operators, as OPERATOR (of any domain) or DOMAIN.OPERATOR, in the same way.
 	Ops []string
+	// Graphs say where the nodes stand, as onnxtool check tells it: main, choose/then_branch, "function local.Scale", in the same way. Without any, everywhere.
+	Graphs []string
 }
 
 // DeleteOptions say how Delete treats the nodes.
@@ -106,12 +108,37 @@ func (f *frame) path(name string) string {
 	return f.String() + "/" + name
 }
 
+// place is what NodeChoice.Graphs calls a graph.
+func (f *frame) place() string {
+	if f.parent == nil && f.root == "" {
+		return mainPath
+	}
+	return f.String()
+}
+
 // find returns the nodes that are meant, in the order of the graph.
 func (c NodeChoice) find(w *wires) ([]placed, error) {
 	if len(c.Names)+len(c.Makes)+len(c.Ops) == 0 {
 		return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: "no node is named", Hint: "choose nodes by their names, by what they make or by their operators"}
 	}
 	all := w.nodes()
+	if len(c.Graphs) > 0 {
+		var places []string
+		for _, f := range w.frames {
+			places = append(places, f.place())
+		}
+		where, err := newMatcher("graph", c.Graphs, places)
+		if err != nil {
+			return nil, err
+		}
+		kept := all[:0:0]
+		for _, n := range all {
+			if where.match(n.in.place()) {
+				kept = append(kept, n)
+			}
+		}
+		all = kept
+	}
 	meant := make(map[*onnxpb.NodeProto]bool)
 	for _, k := range []struct {
 		what  string
@@ -121,13 +148,7 @@ func (c NodeChoice) find(w *wires) ([]placed, error) {
 	}{
 		{"node", c.Names, func(n *onnxpb.NodeProto) []string { return []string{n.GetName()} }, false},
 		{"tensor", c.Makes, (*onnxpb.NodeProto).GetOutput, false},
-		{"operator", c.Ops, func(n *onnxpb.NodeProto) []string {
-			domain := onnxpb.NormalDomain(n.GetDomain())
-			if domain == "" {
-				domain = "ai.onnx"
-			}
-			return []string{n.GetOpType(), domain + "." + n.GetOpType()}
-		}, true},
+		{"operator", c.Ops, opNames, true},
 	} {
 		if len(k.texts) == 0 {
 			continue

@@ -15,6 +15,8 @@ type Report struct {
 	Notes   []string `json:"notes,omitempty"` // what the user should know, though it is no change
 	// Carry tells where the external data lies that a model made of several has: whoever saves it hands this to onnxpb.Save.
 	Carry []onnxpb.CarryFile `json:"-"`
+	// Saved is how many bytes of elements the model has no more, after Dedup.
+	Saved int64 `json:"saved_bytes,omitempty"`
 	// Axes tells in which axis the batch lies, after SetBatch, of each input and output that has one.
 	Axes map[string]int `json:"axes,omitempty"`
 	// Explain tells where SetBatch found the batch, value by value, where it was asked to.
@@ -49,7 +51,7 @@ func (p BatchPlace) String() string {
 
 // Change is one thing that an edit changed.
 type Change struct {
-	Action string `json:"action"`         // added, removed, renamed, changed
+	Action string `json:"action"`         // added, removed, renamed, changed, merged
 	What   string `json:"what"`           // input, output, tensor, node, initializer, dimension, opset, metadata, ...
 	Name   string `json:"name"`           // the name it has, or had where it was removed
 	From   string `json:"from,omitempty"` // what it was before

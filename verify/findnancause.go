@@ -333,7 +333,7 @@ func (f *nanFinder) explain(d *NaNFinding, n *onnxpb.NodeProto) {
 	for _, name := range n.GetInput() {
 		if v := got[name]; name != "" && v != nil && v.Kind == onnxpb.KindTensor {
 			if at, ok := broadcastPlace(v.Array, d.Element.Index); ok {
-				d.Operands = append(d.Operands, NaNOperand{Name: name, Element: *elementAt(v.Array, at)})
+				d.Operands = append(d.Operands, NaNOperand{Name: name, Element: *(&gatherer{dims: v.Array.Dims, piece: v.Array}).elementAt(at)})
 			}
 		}
 	}

@@ -59,43 +59,20 @@ func Statistics(a *onnxpb.Array) (*Stats, error) {
 	if err := sound(a); err != nil {
 		return nil, err
 	}
-	s := &Stats{Elements: int64(a.Len())}
-	for i := range min(a.Len(), firstElements) {
-		s.First = append(s.First, elementText(a, i))
-	}
-	g := &gatherer{stats: s, array: a}
-	err := blocks(a, func(from int, b *onnxpb.Array) error {
-		switch d := b.Data.(type) {
-		case []string:
-			for _, v := range d {
-				if v == "" {
-					s.Zeros++
-				}
-			}
-		case []complex64:
-			for i, v := range d {
-				g.complex(from+i, complex128(v))
-			}
-		case []complex128:
-			for i, v := range d {
-				g.complex(from+i, v)
-			}
-		default:
-			f, err := b.Float64s()
-			if err != nil {
-				return err
-			}
-			for i, v := range f {
-				g.add(from+i, v)
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	g := &gatherer{stats: &Stats{}, dims: a.Dims}
+	if err := blocks(a, g.block); err != nil {
 		return nil, err
 	}
-	s.Moments = g.moments()
-	return s, nil
+	return g.result(), nil
+}
+
+// TensorStatistics is Statistics of a tensor of a model, whose elements are decoded piece by piece: external data, relative to dir, is never in memory as a whole.
+func TensorStatistics(t *onnxpb.TensorProto, dir string) (*Stats, error) {
+	g := &gatherer{stats: &Stats{}, dims: t.GetDims()}
+	if err := onnxpb.DecodePieces(t, dir, func(from int64, b *onnxpb.Array) error { return g.block(int(from), b) }); err != nil {
+		return nil, err
+	}
+	return g.result(), nil
 }
 
 // sound tells whether an array holds what it says.
@@ -135,12 +112,55 @@ func blocks(a *onnxpb.Array, yield func(from int, b *onnxpb.Array) error) error 
 // gatherer gathers the statistics of one array. mean, m2 and squares are in units of unit.
 type gatherer struct {
 	stats    *Stats
-	array    *onnxpb.Array
+	dims     []int64
+	piece    *onnxpb.Array // the elements that are being taken, from place from on
+	from     int
 	n        int64 // finite elements
 	min, max float64
 	unit     float64
 	mean, m2 float64
 	squares  float64
+}
+
+// block takes the elements of a piece.
+func (g *gatherer) block(from int, b *onnxpb.Array) error {
+	s := g.stats
+	g.piece, g.from = b, from
+	for i := 0; len(s.First) < firstElements && i < b.Len(); i++ {
+		s.First = append(s.First, elementText(b, i))
+	}
+	s.Elements += int64(b.Len())
+	switch d := b.Data.(type) {
+	case []string:
+		for _, v := range d {
+			if v == "" {
+				s.Zeros++
+			}
+		}
+	case []complex64:
+		for i, v := range d {
+			g.complex(from+i, complex128(v))
+		}
+	case []complex128:
+		for i, v := range d {
+			g.complex(from+i, v)
+		}
+	default:
+		f, err := b.Float64s()
+		if err != nil {
+			return err
+		}
+		for i, v := range f {
+			g.add(from+i, v)
+		}
+	}
+	return nil
+}
+
+// result returns what was gathered.
+func (g *gatherer) result() *Stats {
+	g.stats.Moments = g.moments()
+	return g.stats
 }
 
 func (g *gatherer) complex(i int, v complex128) {
@@ -159,12 +179,12 @@ func (g *gatherer) add(i int, v float64) {
 	switch {
 	case math.IsNaN(v):
 		if g.stats.NaN++; g.stats.NaN == 1 {
-			g.stats.FirstNaN = elementAt(g.array, i)
+			g.stats.FirstNaN = g.elementAt(i)
 		}
 		return
 	case math.IsInf(v, 0):
 		if !g.stats.Infinite() {
-			g.stats.FirstInf = elementAt(g.array, i)
+			g.stats.FirstInf = g.elementAt(i)
 		}
 		if v > 0 {
 			g.stats.PosInf++
@@ -202,14 +222,14 @@ func (g *gatherer) moments() *Moments {
 	}
 }
 
-// elementAt returns an element by its place in row-major order.
-func elementAt(a *onnxpb.Array, i int) *Element {
-	index := make([]int64, len(a.Dims))
+// elementAt returns an element of the piece by its place in row-major order.
+func (g *gatherer) elementAt(i int) *Element {
+	index := make([]int64, len(g.dims))
 	left := int64(i)
-	for axis := len(a.Dims) - 1; axis >= 0; axis-- {
-		index[axis], left = left%a.Dims[axis], left/a.Dims[axis]
+	for axis := len(g.dims) - 1; axis >= 0; axis-- {
+		index[axis], left = left%g.dims[axis], left/g.dims[axis]
 	}
-	return &Element{Index: index, Value: elementText(a, i)}
+	return &Element{Index: index, Value: elementText(g.piece, i-g.from)}
 }
 
 // elementText writes one element: a float in the fewest digits that tell it from its neighbours of the same type, a string in quotes.

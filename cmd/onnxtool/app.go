@@ -83,7 +83,15 @@ func commands() []*cli.Command {
 		partCommand(),
 		opCommand(),
 		dmheadCommand(),
+		setattrCommand(),
+		setconstCommand(),
+		dedupCommand(),
+		stripCommand(),
+		namesCommand(),
+		inlineCommand(),
+		fillCommand(),
 		tidyCommand(),
+		tensorCommand(),
 		dataCommand(),
 		jsonCommand(),
 		fromJSONCommand(),
@@ -267,6 +275,11 @@ func editOne(c *cli.Context, edit func(*onnxpb.ModelProto) (*surgery.Report, err
 
 // editFile is editOne for a model given by path.
 func editFile(c *cli.Context, input string, edit func(*onnxpb.ModelProto) (*surgery.Report, error)) error {
+	return editFileIn(c, input, func(m *onnxpb.ModelProto, _ string) (*surgery.Report, error) { return edit(m) })
+}
+
+// editFileIn is editFile for an edit that is told the directory of the model's external data too.
+func editFileIn(c *cli.Context, input string, edit func(m *onnxpb.ModelProto, dir string) (*surgery.Report, error)) error {
 	out, err := target(c, input)
 	if err != nil {
 		return err
@@ -276,7 +289,7 @@ func editFile(c *cli.Context, input string, edit func(*onnxpb.ModelProto) (*surg
 		return err
 	}
 	defer f.Close()
-	r, err := edit(f.Model)
+	r, err := edit(f.Model, f.Dir())
 	if err != nil {
 		return onnxpb.InFile(err, input)
 	}

@@ -54,5 +54,5 @@ func nodeChoiceFlags(verb string) []cli.Flag {
 
 // nodeChoice reads them.
 func nodeChoice(c *cli.Context) surgery.NodeChoice {
-	return surgery.NodeChoice{Names: c.StringSlice("node"), Makes: c.StringSlice("makes"), Ops: c.StringSlice("op")}
+	return surgery.NodeChoice{Names: c.StringSlice("node"), Makes: c.StringSlice("makes"), Ops: c.StringSlice("op"), Graphs: c.StringSlice("in")}
 }

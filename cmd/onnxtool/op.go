@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -10,6 +9,7 @@ import (
 	"onnxtool/fuse"
 	"onnxtool/onnxpb"
 	"onnxtool/opset"
+	"onnxtool/surgery"
 )
 
 func opCommand() *cli.Command {
@@ -116,85 +116,13 @@ func parseAttributes(given []string, domain, name string, version int64) ([]*onn
 		a := &onnxpb.AttributeProto{Name: &key, Type: onnxpb.AttributeProto_UNDEFINED.Enum()}
 		if known.Name != "" {
 			var err error
-			if a, err = parseAttribute(known, value); err != nil {
+			if a, err = surgery.ParseAttribute(known, value); err != nil {
 				return nil, fmt.Errorf("--attr %s: %w", s, err)
 			}
 		}
 		list = append(list, a)
 	}
 	return list, nil
-}
-
-// parseAttribute reads the value of an attribute by its type.
-func parseAttribute(known opset.Attribute, value string) (*onnxpb.AttributeProto, error) {
-	switch known.Type {
-	case "int":
-		v, err := parseIntOrType(known.Name, value)
-		return onnxpb.Int(known.Name, v), err
-	case "float":
-		v, err := parseFloat(value)
-		return onnxpb.Float(known.Name, v), err
-	case "string":
-		return onnxpb.Str(known.Name, value), nil
-	case "list of strings":
-		return onnxpb.Strs(known.Name, splitList(value)...), nil
-	case "list of ints":
-		var list []int64
-		for _, f := range splitList(strings.Trim(value, "[]")) {
-			v, err := parseInt(f)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, v)
-		}
-		return onnxpb.Ints(known.Name, list...), nil
-	case "list of floats":
-		var list []float32
-		for _, f := range splitList(strings.Trim(value, "[]")) {
-			v, err := parseFloat(f)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, v)
-		}
-		return onnxpb.Floats(known.Name, list...), nil
-	case "tensor":
-		v, err := parseOpValue("value:" + value)
-		if err != nil {
-			return nil, err
-		}
-		if v.Value == nil {
-			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%q is not a tensor", value), Hint: "write TYPE:SHAPE=VALUES, such as float32:[2]=0.5,1"}
-		}
-		return onnxpb.TensorAttr(known.Name, v.Value.Proto("")), nil
-	}
-	return nil, usagef("an attribute that is a %s cannot be written on the command line", known.Type)
-}
-
-// parseIntOrType reads an integer; for the attributes that name an element type also its name.
-func parseIntOrType(attr, value string) (int64, error) {
-	if attr == "to" || attr == "dtype" || attr == "output_dtype" {
-		if t, err := onnxpb.ParseType(value); err == nil {
-			return int64(t), nil
-		}
-	}
-	return parseInt(value)
-}
-
-func parseInt(s string) (int64, error) {
-	v, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		return 0, usagef("%q is not an integer", s)
-	}
-	return v, nil
-}
-
-func parseFloat(s string) (float32, error) {
-	v, err := strconv.ParseFloat(s, 32)
-	if err != nil {
-		return 0, usagef("%q is not a number", s)
-	}
-	return float32(v), nil
 }
 
 // parseOpValue reads NAME, NAME:TYPE, NAME:TYPE:SHAPE or NAME:TYPE:SHAPE=VALUES. The name may hold colons itself, as the names of some exporters do:
@@ -235,7 +163,11 @@ func parseOpValue(s string) (fuse.OpValue, error) {
 	}
 	v.Type = t
 	if constant {
-		v.Value, err = parseConstant(t, v.Shape, values)
+		var dims []int64
+		if dims, err = onnxpb.ParseDims(onnxpb.FormatShape(v.Shape)); err != nil {
+			return v, err
+		}
+		v.Value, err = onnxpb.ParseElements(t, dims, values)
 	}
 	return v, err
 }
@@ -261,48 +193,4 @@ func parseWhole(s string, shape []onnxpb.Dim) (*onnxpb.TypeProto, error) {
 		return &onnxpb.TypeProto{Value: &onnxpb.TypeProto_SequenceType{SequenceType: &onnxpb.TypeProto_Sequence{ElemType: t}}}, nil
 	}
 	return &onnxpb.TypeProto{Value: &onnxpb.TypeProto_OptionalType{OptionalType: &onnxpb.TypeProto_Optional{ElemType: t}}}, nil
-}
-
-// parseConstant reads the values of a tensor.
-func parseConstant(t onnxpb.TensorProto_DataType, shape []onnxpb.Dim, values string) (*onnxpb.Array, error) {
-	dims := make([]int64, len(shape))
-	for i, d := range shape {
-		if !d.Known {
-			return nil, usagef("a constant has a shape of numbers, %s has %s", onnxpb.FormatShape(shape), d)
-		}
-		dims[i] = d.Value
-	}
-	n, err := onnxpb.Count(dims)
-	if err != nil {
-		return nil, err
-	}
-	list := splitList(values)
-	if int64(len(list)) != n {
-		return nil, usagef("the shape %s has %d elements, %d given", onnxpb.FormatShape(shape), n, len(list))
-	}
-	if t == onnxpb.TensorProto_STRING {
-		return onnxpb.ArrayOf(dims, list), nil
-	}
-	if t == onnxpb.TensorProto_INT64 { // a float64 does not hold all of them
-		ints := make([]int64, n)
-		for i, f := range list {
-			if ints[i], err = parseInt(f); err != nil {
-				return nil, err
-			}
-		}
-		return onnxpb.ArrayOf(dims, ints), nil
-	}
-	floats := make([]float64, n)
-	for i, f := range list {
-		switch f {
-		case "true":
-			floats[i] = 1
-		case "false":
-		default:
-			if floats[i], err = strconv.ParseFloat(f, 64); err != nil {
-				return nil, usagef("%q is not a number", f)
-			}
-		}
-	}
-	return onnxpb.ArrayFromFloat64s(t, dims, floats)
 }

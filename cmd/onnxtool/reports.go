@@ -15,14 +15,15 @@ type editReport struct {
 	Edit    string               `json:"edit"`
 	Changes []surgery.Change     `json:"changes"`
 	Notes   []string             `json:"notes"`
-	Axes    map[string]int       `json:"axes,omitempty"`    // setbatch
-	Explain []surgery.BatchPlace `json:"explain,omitempty"` // setbatch --explain
-	Check   any                  `json:"check,omitempty"`   // the proof, where --check asked for one
+	Saved   int64                `json:"saved_bytes,omitempty"` // dedup
+	Axes    map[string]int       `json:"axes,omitempty"`        // setbatch
+	Explain []surgery.BatchPlace `json:"explain,omitempty"`     // setbatch --explain
+	Check   any                  `json:"check,omitempty"`       // the proof, where --check asked for one
 }
 
 // newEditReport makes the JSON form of a report. Lists are never null.
 func newEditReport(r *surgery.Report, check any) editReport {
-	e := editReport{Schema: "onnxtool.edit/1", Edit: r.Edit, Changes: r.Changes, Notes: r.Notes, Axes: r.Axes, Explain: r.Explain, Check: check}
+	e := editReport{Schema: "onnxtool.edit/1", Edit: r.Edit, Changes: r.Changes, Notes: r.Notes, Saved: r.Saved, Axes: r.Axes, Explain: r.Explain, Check: check}
 	if e.Changes == nil {
 		e.Changes = []surgery.Change{}
 	}

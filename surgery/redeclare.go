@@ -1,0 +1,135 @@
+package surgery
+
+import (
+	"onnxtool/onnxpb"
+	"onnxtool/shape"
+)
+
+// redeclaration keeps what a model declares of its values in step with an edit that changes what they are: which types and shapes followed before it, and which do after it.
+type redeclaration struct {
+	m      *onnxpb.ModelProto
+	before *shape.Result
+}
+
+// beforeEdit notes what follows of the values of a model before an edit.
+func beforeEdit(m *onnxpb.ModelProto) *redeclaration {
+	return &redeclaration{m: m, before: inferUndeclared(m)}
+}
+
+// inferUndeclared infers a model as if none of its inner values and outputs were declared.
+func inferUndeclared(m *onnxpb.ModelProto) *shape.Result {
+	var undo []func()
+	eachDeclaration(m, func(_ *onnxpb.GraphProto, v *onnxpb.ValueInfoProto, _ bool) {
+		if t := v.Type; t != nil {
+			v.Type = nil
+			undo = append(undo, func() { v.Type = t })
+		}
+	})
+	found := shape.Infer(m, shape.Options{})
+	for _, f := range undo {
+		f()
+	}
+	return found
+}
+
+// eachDeclaration calls fn with what the main graph and its subgraphs declare of the values that their nodes make, and tells whether it is an output.
+func eachDeclaration(m *onnxpb.ModelProto, fn func(g *onnxpb.GraphProto, v *onnxpb.ValueInfoProto, output bool)) {
+	var graph func(g *onnxpb.GraphProto)
+	graph = func(g *onnxpb.GraphProto) {
+		for _, v := range g.GetValueInfo() {
+			fn(g, v, false)
+		}
+		for _, v := range g.GetOutput() {
+			fn(g, v, true)
+		}
+		for _, n := range g.GetNode() {
+			for sub := range n.Subgraphs() {
+				graph(sub)
+			}
+		}
+	}
+	graph(m.GetGraph())
+}
+
+// afterEdit writes into the declarations what follows now, where that is another thing than before and contradicts what is declared. Where nothing follows any more, value_info goes. An edit
+// after which the model contradicts itself, and did not before, is refused.
+func (d *redeclaration) afterEdit(r *Report) error {
+	after := inferUndeclared(d.m)
+	had := map[shape.Fault]bool{}
+	for _, f := range d.before.Faults {
+		had[f] = true
+	}
+	for _, f := range after.Faults {
+		if !had[f] {
+			return &onnxpb.Error{Kind: onnxpb.Refused, Node: f.Node, Tensor: f.Tensor, Msg: "after the edit the model would contradict itself: " + f.Msg,
+				Hint: "change what reads the value first, or another value"}
+		}
+	}
+	gone := map[*onnxpb.ValueInfoProto]bool{}
+	eachDeclaration(d.m, func(g *onnxpb.GraphProto, v *onnxpb.ValueInfoProto, output bool) {
+		was, is := d.before.Of(g, v.GetName()), after.Of(g, v.GetName())
+		if was == nil || is == nil || was.String() == is.String() {
+			return
+		}
+		t := is.Proto()
+		if t == nil && !output {
+			gone[v] = true
+			r.Add("removed", "value_info", v.GetName(), onnxpb.FormatTypeProto(v.GetType()), "")
+			return
+		}
+		if t == nil {
+			return
+		}
+		t = declaredAs(v.GetType(), was.Proto(), t)
+		old, now := onnxpb.FormatTypeProto(v.GetType()), onnxpb.FormatTypeProto(t)
+		if old == now {
+			return
+		}
+		what := "value_info"
+		if output {
+			what = "output"
+		}
+		if d := v.GetType().GetDenotation(); d != "" {
+			t.Denotation = &d
+		}
+		v.Type = t
+		r.Add("changed", what, v.GetName(), old, now)
+	})
+	if len(gone) == 0 {
+		return nil
+	}
+	eachBody(d.m, func(b *nodeBody) {
+		if b.graph == nil {
+			return
+		}
+		kept := b.graph.ValueInfo[:0:0]
+		for _, v := range b.graph.ValueInfo {
+			if !gone[v] {
+				kept = append(kept, v)
+			}
+		}
+		b.graph.ValueInfo = kept
+	})
+	return nil
+}
+
+// declaredAs returns what to declare of a value of which was followed and is follows: what is declared stays in the dimensions that are the same.
+func declaredAs(declared, was, is *onnxpb.TypeProto) *onnxpb.TypeProto {
+	d, a, b := declared.GetTensorType(), was.GetTensorType(), is.GetTensorType()
+	if d == nil || a == nil || b == nil {
+		return is
+	}
+	if a.Shape == nil && b.Shape == nil {
+		b.Shape = d.Shape
+		return is
+	}
+	if d.Shape == nil || a.Shape == nil || b.Shape == nil || len(a.Shape.Dim) != len(b.Shape.Dim) || len(d.Shape.Dim) != len(b.Shape.Dim) {
+		return is
+	}
+	for i, dim := range b.Shape.Dim {
+		if onnxpb.DimOf(a.Shape.Dim[i]) == onnxpb.DimOf(dim) {
+			b.Shape.Dim[i] = d.Shape.Dim[i]
+		}
+	}
+	return is
+}
