@@ -108,6 +108,19 @@ func laws() []law {
 			},
 		},
 		{
+			name: "Chain",
+			edit: func(m *onnxpb.ModelProto) (*Report, error) {
+				return Chain(m, rename(RenameRule{KindInput, "x", "image"}), Sort, rename(RenameRule{KindDim, "N", "batch"}))
+			},
+			same: func(m *onnxpb.ModelProto) (*Report, error) { return Chain(m, Sort, Sort) },
+			fails: []edit{
+				func(m *onnxpb.ModelProto) (*Report, error) {
+					return Chain(m, rename(RenameRule{KindInput, "x", "image"}), rename(RenameRule{KindInput, "x", "other"}))
+				},
+			},
+			changes: `^model\.graph\.input\[0\]\.name$|\.node\[\d\]\.input$|\.strings$|\.dim_param$`,
+		},
+		{
 			name:    "Extract an inner part",
 			edit:    extract("h,cond,x", "g,l"),
 			fails:   []edit{extract("h", "out"), extract("h,cond,x,bias", "g"), extract("", "nosuch"), extract("local", "out"), extract("h,h", "hs"), extract("", "out,out")},
@@ -244,7 +257,14 @@ func (l law) hold(t *testing.T) {
 	if !bytes.Equal(after, marshal(t, again)) || !bytes.Equal(after, marshal(t, read)) {
 		t.Error("the same edit of the same model gave other bytes")
 	}
-	if a, b := fmt.Sprint(r), fmt.Sprint(r2); a != b {
+	told := func(r *Report) string {
+		s := fmt.Sprint(r.Edit, r.Changes, r.Notes, r.Carry, r.Axes, r.Explain)
+		for _, step := range r.Steps {
+			s += fmt.Sprint(*step)
+		}
+		return s
+	}
+	if a, b := told(r), told(r2); a != b {
 		t.Errorf("the same edit of the same model told another report:\n%s\n%s", a, b)
 	}
 	l.holdNothingLost(t, original, m)

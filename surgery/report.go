@@ -19,6 +19,8 @@ type Report struct {
 	Saved int64 `json:"saved_bytes,omitempty"`
 	// Axes tells in which axis the batch lies, after SetBatch, of each input and output that has one.
 	Axes map[string]int `json:"axes,omitempty"`
+	// Steps are the reports of the edits that this one was made of, where it was: their changes and notes are also among its own.
+	Steps []*Report `json:"steps,omitempty"`
 	// Explain tells where SetBatch found the batch, value by value, where it was asked to.
 	Explain []BatchPlace `json:"explain,omitempty"`
 }
@@ -91,6 +93,12 @@ func (r *Report) Merge(o *Report) {
 
 // Write prints a report for people, one line a change.
 func (r *Report) Write(w io.Writer) {
+	if len(r.Steps) > 0 {
+		for _, step := range r.Steps {
+			step.Write(w)
+		}
+		return
+	}
 	if len(r.Changes) == 0 {
 		fmt.Fprintf(w, "%s: nothing to change\n", r.Edit)
 	}

@@ -91,6 +91,7 @@ func commands() []*cli.Command {
 		inlineCommand(),
 		fillCommand(),
 		tidyCommand(),
+		editCommand(),
 		tensorCommand(),
 		dataCommand(),
 		jsonCommand(),
@@ -280,6 +281,9 @@ func editFile(c *cli.Context, input string, edit func(*onnxpb.ModelProto) (*surg
 
 // editFileIn is editFile for an edit that is told the directory of the model's external data too.
 func editFileIn(c *cli.Context, input string, edit func(m *onnxpb.ModelProto, dir string) (*surgery.Report, error)) error {
+	if steps := stepsOf(c); steps != nil {
+		return steps.apply(c, edit)
+	}
 	out, err := target(c, input)
 	if err != nil {
 		return err

@@ -88,25 +88,14 @@ func runInsert(c *cli.Context) error {
 		defer f.Close()
 		block, o.Dir = f.Model, f.Dir()
 	}
-	out, err := target(c, c.Args().First())
-	if err != nil {
-		return err
-	}
-	f, err := openChecked(c, c.Args().First())
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	o.ModelDir = f.Dir()
 	place := ""
 	if len(places) > 0 {
 		place = places[0]
 	}
-	r, err := insertBlock(c, f.Model, block, place, o)
-	if err != nil {
-		return onnxpb.InFile(err, c.Args().First())
-	}
-	return saveReported(c, f.Model, out, fromFile(f), r)
+	return editFileIn(c, c.Args().First(), func(m *onnxpb.ModelProto, dir string) (*surgery.Report, error) {
+		o.ModelDir = dir
+		return insertBlock(c, m, block, place, o)
+	})
 }
 
 // insertBlock settles the place of the block and inserts it; a nil block is the operator of the flags.

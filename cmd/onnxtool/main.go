@@ -62,7 +62,7 @@ const longestError = 8 << 10
 func run(args []string, stdout, stderr *os.File) int {
 	results := &writer{to: stdout}
 	app := newApp(results, stderr)
-	args, err := reorder(app, args)
+	args, err := reorder(app, splitSteps(app, args))
 	if err == nil && len(args) > 2 && (args[1] == "help" || args[1] == "h") && app.Command(args[2]) == nil {
 		err = unknownVerb(app, args[2])
 	}

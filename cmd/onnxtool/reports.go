@@ -11,10 +11,11 @@ import (
 // editReport is what --json prints of an edit; docs/reports.md documents it. The schema's number changes when a field changes its meaning or
 // goes; fields may be added.
 type editReport struct {
-	Schema  string               `json:"schema"`
+	Schema  string               `json:"schema,omitempty"`
 	Edit    string               `json:"edit"`
 	Changes []surgery.Change     `json:"changes"`
 	Notes   []string             `json:"notes"`
+	Steps   []editReport         `json:"steps,omitempty"`       // edit: one for each, without a schema
 	Saved   int64                `json:"saved_bytes,omitempty"` // dedup
 	Axes    map[string]int       `json:"axes,omitempty"`        // setbatch
 	Explain []surgery.BatchPlace `json:"explain,omitempty"`     // setbatch --explain
@@ -29,6 +30,11 @@ func newEditReport(r *surgery.Report, check any) editReport {
 	}
 	if e.Notes == nil {
 		e.Notes = []string{}
+	}
+	for _, step := range r.Steps {
+		one := newEditReport(step, nil)
+		one.Schema = ""
+		e.Steps = append(e.Steps, one)
 	}
 	return e
 }

@@ -64,6 +64,9 @@ func runSetbatch(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Bool("check") && stepsOf(c) != nil {
+		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: "--check holds a whole command to its model, and not a step of edit", Hint: "run setbatch by itself, or compare with onnxtool verify"}
+	}
 	if !c.Bool("check") {
 		for _, flag := range []string{"batch", "seed", "atol", "rtol", "range", "dims", "ort-lib"} {
 			if c.IsSet(flag) {
