@@ -7,7 +7,7 @@ LDFLAGS  := -s -w -X main.version=$(VERSION)
 TAGS     := urfave_cli_no_docs
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all setup build demo test test-large fuzz bench lint generate clean
+.PHONY: all setup build demo test race test-large fuzz bench lint generate clean
 
 all: build
 
@@ -26,6 +26,10 @@ demo: setup build
 # With CI set a test that needs ONNX Runtime fails where it is not found, and is not skipped. The corpus tests run some thousands of models: they need more than go test's default of ten minutes on a slow machine.
 test: setup
 	CI=true $(GO) test -timeout 60m ./...
+
+# What runs models in several sessions and goroutines, under the race detector.
+race: setup
+	CI=true $(GO) test -race -timeout 60m ./verify/...
 
 # Models of 3 GB with external data and of 2.5 GB in one file, with the memory that each command takes. The files are mostly holes.
 test-large: setup

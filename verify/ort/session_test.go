@@ -235,7 +235,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
-// TestNothingLeaks opens, runs and closes a session a thousand times, with every way that values pass, and wants the process to stay as large
+// TestNothingLeaks opens and closes a session a thousand times and runs a model ten thousand times, with every way that values pass, and wants the process to stay as large
 // as it was.
 func TestNothingLeaks(t *testing.T) {
 	if _, err := os.Stat("/proc/self/statm"); err != nil {
@@ -257,7 +257,7 @@ func TestNothingLeaks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 3 {
+		for range 10 {
 			if _, err := s.Run(in); err != nil {
 				t.Fatal(err)
 			}
