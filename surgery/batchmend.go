@@ -116,15 +116,21 @@ func (f *batchFlow) constant(base string, elem onnxpb.TensorProto_DataType, v []
 		}
 		t = onnxpb.TensorOf(name, dims, small)
 	}
+	f.shared[key] = f.initializer(t)
+	return name
+}
+
+// initializer adds a constant to the graph, and returns its name.
+func (f *batchFlow) initializer(t *onnxpb.TensorProto) string {
+	name := t.GetName()
 	if f.g.Model.GetIrVersion() < 4 {
 		// There an initializer has to be a graph input too.
-		f.nodes = append(f.nodes, onnxpb.Node("Constant", f.names.Node(base), nil, []string{name}, onnxpb.TensorAttr("value", t)))
+		f.nodes = append(f.nodes, onnxpb.Node("Constant", f.names.Node(name), nil, []string{name}, onnxpb.TensorAttr("value", t)))
 	} else {
 		g := f.g.Model.GetGraph()
 		g.Initializer = append(g.Initializer, t)
 	}
 	f.facts[name] = f.tensorFact(t)
-	f.shared[key] = name
 	return name
 }
 

@@ -1,7 +1,9 @@
 package surgery
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 
 	"onnxtool/onnxpb"
 )
@@ -319,6 +321,9 @@ func (c *batchCall) expand() ([]*batchFact, error) {
 	}
 	vals := target.vals
 	rank := max(x.rank(), len(vals))
+	if y := c.uniform(x, vals); y != nil {
+		x = y
+	}
 	dims := make([]extent, rank)
 	axis, outer := -1, extentOf(1)
 	if x.rows() {
@@ -354,6 +359,47 @@ func (c *batchCall) expand() ([]*batchFact, error) {
 		return one(freeFact(dims))
 	}
 	return one(rowsFact(dims, axis, outer))
+}
+
+// uniform has Expand begin with one element, where its input is a constant that is as long as the rows of the old batch, and the same all over: the states of zeros of a recurrent layer. Nil where it is no such.
+func (c *batchCall) uniform(x *batchFact, target []extent) *batchFact {
+	if x.moves() || c.f.free || x.rank() != len(target) || !slices.ContainsFunc(target, extent.onBatch) {
+		return nil
+	}
+	longer := false
+	for i, want := range target {
+		longer = longer || want.onBatch() && !x.dims[i].is(1) && x.dims[i] == want.at(c.f.old)
+	}
+	name := c.n.Input[0]
+	t := c.f.g.Initializer(name)
+	if p := c.f.g.Producer(name); p != nil && p.GetOpType() == "Constant" {
+		t = p.Attr("value").GetT()
+	}
+	if !longer || t == nil || t.GetDataType() == int32(onnxpb.TensorProto_STRING) || len(t.GetExternalData()) > 0 {
+		return nil
+	}
+	a, err := onnxpb.Decode(t, "")
+	if err != nil || a.Len() == 0 {
+		return nil
+	}
+	raw, err := a.Raw()
+	size := len(raw) / a.Len()
+	if err != nil || size == 0 || size*a.Len() != len(raw) {
+		return nil
+	}
+	for i := size; i < len(raw); i += size {
+		if !bytes.Equal(raw[i:i+size], raw[:size]) {
+			return nil
+		}
+	}
+	ones := slices.Repeat([]int64{1}, x.rank())
+	one, err := onnxpb.ArrayFromRaw(a.Type, ones, raw[:size])
+	if err != nil {
+		return nil
+	}
+	c.changed("input", x.dims, extentsOf(ones))
+	c.readInstead(0, c.f.initializer(one.Proto(c.f.names.Value(name+"_one"))))
+	return c.in[0]
 }
 
 // tile is Tile: of rows along other axes, or of something free once for every row.

@@ -64,4 +64,7 @@ var rewrittenTruths = []batchTruth{
 		truth: `g (float[N,2,3] x) => (float[N,4,3] y) { n = Neg(x)  y = Concat<axis = 1>(x, n) }`},
 	{name: "padding computed in floats, as for TensorFlow", opset: 17, made: `g (float[1,1,4,4] x) => (float[1,1,4,5] y) <float d = {1}, float z = {0}, float two = {2}, int64[1] ax = {0}, int64[7] e = {0,0,0,0,0,0,0}> { c = Clip(d, z)  h = Div(c, two)  i = Cast<to = 7>(h)  f = Cast<to = 1>(i)  s = Sub(c, f)  u = Unsqueeze(s, ax)  k = Cast<to = 7>(u)  p = Concat<axis = 0>(e, k)  y = Pad(x, p) }`,
 		truth: `g (float[N,1,4,4] x) => (float[N,1,4,5] y) <int64[8] p = {0,0,0,0,0,0,0,1}> { y = Pad(x, p) }`},
+	{name: "a state that is the same all over, expanded to windows and rows", opset: 17, made: `g (float[1,2,3] x) => (float[1,2,3] y) <int64[2] lines = {2,3}, float[2,3] h = {2,2,2,2,2,2}, int64[1] i0 = {0}, int64[1] two = {2}, int64[1] three = {3}, int64[3] back = {1,2,3}> {
+			r = Reshape(x, lines)  s = Shape(x)  n = Gather(s, i0)  m = Mul(n, two)  t = Concat<axis = 0>(m, three)  e = Expand(h, t)  a = Mul(r, e)  y = Reshape(a, back) }`,
+		truth: `g (float[N,2,3] x) => (float[N,2,3] y) <float two = {2}> { y = Mul(x, two) }`},
 }
