@@ -242,10 +242,8 @@ func functionNames(f *onnxpb.FunctionProto) *Names {
 	return n
 }
 
-// ChooseConstants finds constants by name: names, globs or re: and a regular expression, of initializers, of the values that Constants make, or of the Constants; all where there are none. graphs say where they
-// stand; see NodeChoice. It is an error of kind Unfit if one matches nothing (with the nearest names), or if a name that is no pattern stands for several.
-func ChooseConstants(m *onnxpb.ModelProto, names, graphs []string) ([]Constant, error) {
-	all := Constants(m)
+// constantMatcher matches constants by their names, and by those of their nodes.
+func constantMatcher(all []Constant, names []string) (*matcher, error) {
 	list := make([]string, 0, len(all))
 	for _, c := range all {
 		list = append(list, c.Name)
@@ -253,7 +251,14 @@ func ChooseConstants(m *onnxpb.ModelProto, names, graphs []string) ([]Constant, 
 			list = append(list, n)
 		}
 	}
-	which, err := newMatcher("constant", names, list)
+	return newMatcher("constant", names, list)
+}
+
+// ChooseConstants finds constants by name: names, globs or re: and a regular expression, of initializers, of the values that Constants make, or of the Constants; all where there are none. graphs say where they
+// stand; see NodeChoice. It is an error of kind Unfit if one matches nothing (with the nearest names), or if a name that is no pattern stands for several.
+func ChooseConstants(m *onnxpb.ModelProto, names, graphs []string) ([]Constant, error) {
+	all := Constants(m)
+	which, err := constantMatcher(all, names)
 	if err != nil {
 		return nil, err
 	}

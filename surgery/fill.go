@@ -284,7 +284,7 @@ func (f *filler) canBeNode(c Constant) bool {
 		return false
 	}
 	op, ok := opset.Lookup("", "ConstantOfShape", c.body.version(""))
-	return ok && slices.Contains(op.TypeStrings(op.Outputs[0]), tensorTypeString(onnxpb.TensorProto_DataType(c.Tensor.GetDataType())))
+	return ok && slices.Contains(op.TypeStrings(op.Outputs[0]), typeOf(onnxpb.TensorProto_DataType(c.Tensor.GetDataType())))
 }
 
 // finish puts nodes in the place of the initializers that become such.

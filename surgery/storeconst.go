@@ -33,14 +33,7 @@ func StoreConstants(m *onnxpb.ModelProto, form ConstantForm, names ...string) (*
 			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("a constant cannot stand as %q", string(form)), Hint: "it is initializer or constant"}
 		}
 		all := Constants(m)
-		list := make([]string, 0, len(all))
-		for _, c := range all {
-			list = append(list, c.Name)
-			if n := c.Node.GetName(); n != "" {
-				list = append(list, n)
-			}
-		}
-		which, err := newMatcher("constant", names, list)
+		which, err := constantMatcher(all, names)
 		if err != nil {
 			return nil, err
 		}
@@ -127,21 +120,10 @@ func (s *storing) obstacle(c Constant) string {
 		return "has external data, which only initializers have for sure"
 	}
 	op, ok := opset.Lookup("", "Constant", version)
-	if !ok || !slices.Contains(op.TypeStrings(op.Outputs[0]), tensorTypeString(onnxpb.TensorProto_DataType(c.Tensor.GetDataType()))) {
+	if !ok || !slices.Contains(op.TypeStrings(op.Outputs[0]), typeOf(onnxpb.TensorProto_DataType(c.Tensor.GetDataType()))) {
 		return "is " + onnxpb.TypeName(onnxpb.TensorProto_DataType(c.Tensor.GetDataType())) + ", which a Constant of this opset does not take"
 	}
 	return ""
-}
-
-// tensorTypeString writes the type of tensors of an element type as operators do: tensor(float).
-func tensorTypeString(t onnxpb.TensorProto_DataType) string {
-	switch t {
-	case onnxpb.TensorProto_FLOAT:
-		return "tensor(float)"
-	case onnxpb.TensorProto_DOUBLE:
-		return "tensor(double)"
-	}
-	return "tensor(" + onnxpb.TypeName(t) + ")"
 }
 
 // move notes that a constant changes its form, which finish carries out, graph by graph.
