@@ -26,6 +26,11 @@ func TestMACs(t *testing.T) {
 		"vectors":       {`(float[5] x, float[5] w) => () { y = MatMul (x, w) }`, "5"},
 		"LSTM":          {`(float[6,2,10] x, float[1,80,10] w, float[1,80,20] r) => () { y = LSTM <hidden_size = 20> (x, w, r) }`, "28800"}, // 6*2*80*30
 		"Einsum":        {`(float[2,3,4] x, float[2,4,5] w) => () { y = Einsum <equation = "bij,bjk->bik"> (x, w) }`, "120"},
+		"Attention":     {`(float[N,2,3,4] q, float[N,2,5,4] k, float[N,2,5,6] v) => () { y = Attention (q, k, v) }`, "300*N"}, // 2 heads of 3*5 scores of 4, and 3*6 sums of 5
+		"Attention of rank 3, with a past": {`(float[1,3,8] q, float[1,5,8] k, float[1,5,8] v, float[1,2,7,4] pk, float[1,2,7,4] pv) => ()
+			{ y, nk, nv = Attention <q_num_heads = 2, kv_num_heads = 2> (q, k, v, , pk, pv) }`, "576"}, // 3*8*12, twice
+		"MultiHeadAttention":         {`(float[1,3,8] q, float[1,5,8] k, float[1,5,8] v) => () { y = com.microsoft.MultiHeadAttention <num_heads = 2> (q, k, v) }`, "240"}, // 3*8*5, twice
+		"Attention of com.microsoft": {`(float[1,3,4] x, float[4,12] w, float[12] b) => () { y = com.microsoft.Attention <num_heads = 2> (x, w, b) }`, "216"},              // 3*4*12, and 3*4*3 twice
 		"QLinearConv": {`(uint8[1,3,8,8] x, float s, uint8 z, uint8[2,3,1,1] w) => () { y = QLinearConv (x, s, z, w, s, z, s, z) }`,
 			"384"}, // 8*8*2*3
 		"elementwise": {`(float[5] x) => () { y = Relu (x) z = Add(x, x) }`, "0"},
@@ -34,7 +39,7 @@ func TestMACs(t *testing.T) {
 		"Loop": {`(bool c, float[4,4] x, float[4,4] w) => () <int64 n = {3}>
 			{ y = Loop (n, c, x) <body = b (int64 i, bool d, float[4,4] s) => (bool d2, float[4,4] s2) { d2 = Identity (d) s2 = MatMul (s, w) }> }`, "192"},
 	} {
-		m, err := onnxtext.Parse("<ir_version: 10, opset_import: [\"\": 18]> g " + c.text)
+		m, err := onnxtext.Parse("<ir_version: 10, opset_import: [\"\": 23, \"com.microsoft\": 1]> g " + c.text)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

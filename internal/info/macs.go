@@ -51,7 +51,17 @@ func (c *counting) macs(n *onnxpb.NodeProto, path string) (total expr.Expr, why 
 		return c.einsum(n)
 	case "If", "Loop", "Scan":
 		return c.control(n, path)
-	case "Attention", "MultiHeadAttention", "GroupQueryAttention", "PackedAttention", "PackedMultiHeadAttention", "QAttention", "LinearAttention", "FlexAttention", "SequenceMap", "MoE", "QMoE",
+	case "Attention":
+		if dom == "" {
+			return attention(in(0), out(0), in(1), in(4), c.given(n, 4))
+		}
+		return c.packedAttention(n)
+	case "MultiHeadAttention":
+		if len(in(0)) == 3 && c.given(n, 1) {
+			return attention(in(0), out(0), in(1), in(6), c.given(n, 6))
+		}
+		return zero, "the operator is not counted where queries, keys and values are packed"
+	case "GroupQueryAttention", "PackedAttention", "PackedMultiHeadAttention", "QAttention", "LinearAttention", "FlexAttention", "SequenceMap", "MoE", "QMoE",
 		"DecoderMaskedMultiHeadAttention", "SparseAttention", "LongformerAttention", "DFT", "STFT":
 		return zero, "the operator is not counted"
 	}
@@ -59,6 +69,45 @@ func (c *counting) macs(n *onnxpb.NodeProto, path string) (total expr.Expr, why 
 		return zero, "the operator is not counted"
 	}
 	return zero, ""
+}
+
+// given tells whether a node has an input.
+func (c *counting) given(n *onnxpb.NodeProto, i int) bool {
+	return i < len(n.GetInput()) && n.Input[i] != ""
+}
+
+// attention counts the two products of attention: each query with each key, and each of the results with each value. Keys lie along the last axis but one, those of the past too.
+func attention(queries, out, keys, past []shape.Dim, hasPast bool) (expr.Expr, string) {
+	if len(keys) < 2 || hasPast && len(past) < 2 {
+		return expr.Int(0), unknownShape
+	}
+	each := keys[len(keys)-2]
+	if hasPast {
+		each = each.Add(past[len(past)-2])
+	}
+	scores, why := product(queries, []shape.Dim{each})
+	if why != "" {
+		return scores, why
+	}
+	sums, why := product(out, []shape.Dim{each})
+	return scores.Add(sums), why
+}
+
+// packedAttention counts Attention of com.microsoft, which makes queries, keys and values of one input [B,S,C] by weights [C,3*H] first.
+func (c *counting) packedAttention(n *onnxpb.NodeProto) (expr.Expr, string) {
+	x, w, out := c.dims(n.GetInput(), 0), c.dims(n.GetInput(), 1), c.dims(n.GetOutput(), 0)
+	switch {
+	case c.given(n, 4) || n.Attr("qkv_hidden_sizes") != nil:
+		return expr.Int(0), "the operator is not counted with a past or with sizes of its own"
+	case len(x) != 3 || len(w) != 2:
+		return expr.Int(0), unknownShape
+	}
+	made, why := product(x, w[1:])
+	if why != "" {
+		return made, why
+	}
+	rest, why := attention(out, out, x, nil, false)
+	return made.Add(rest), why
 }
 
 // dims returns the shape of the value at a place of a list; nil where it is not known.
