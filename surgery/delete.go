@@ -41,8 +41,8 @@ type DeleteOptions struct {
 //
 // Initializers and Constant nodes that only the removed nodes read go with them. Other nodes that nothing needs any more stay, and are told, unless Tidy is asked for.
 //
-// Errors of kind Unfit: a name or pattern that chooses no node (with the nearest names), a name that many nodes have, several inputs that fit. Errors of kind Refused: a node that
-// no input can stand for, one with several outputs that are read, a cut whose output is an output of the model or a value of a subgraph.
+// Errors of kind Unfit: a name or pattern that chooses no node (with the nearest names), a name that many nodes have, several inputs that fit, types or shapes that disagree or are not known
+// to agree. Errors of kind Refused: a node without inputs, one with several outputs that are read, a cut whose output is an output of the model or a value of a subgraph.
 func Delete(m *onnxpb.ModelProto, nodes NodeChoice, o DeleteOptions) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		r := &Report{Edit: "delete"}

@@ -142,8 +142,8 @@ func TestDeleteRefuses(t *testing.T) {
 		{"one tensor in many graphs", twice, NodeChoice{Makes: []string{"b"}}, DeleteOptions{}, onnxpb.Unfit, `then_branch/b`},
 		{"several inputs fit", two, NodeChoice{Names: []string{"add"}}, DeleteOptions{}, onnxpb.Unfit, "which one? say so by its index: 0 (x), 1 (z)"},
 		{"no input of that index", two, NodeChoice{Names: []string{"add"}}, DeleteOptions{Input: index(2)}, onnxpb.Unfit, "no input 2"},
-		{"another type", two, NodeChoice{Names: []string{"cast"}}, DeleteOptions{AllowUnknown: true}, onnxpb.Refused, "it reads a float32[N]"},
-		{"another shape", `g (float[N,3] x) => (float[3,N] y) { [t] a = Transpose (x)  y = Neg (a) }`, NodeChoice{Names: []string{"t"}}, DeleteOptions{AllowUnknown: true}, onnxpb.Refused, "which is float32[3,N]: it reads x float32[N,3]"},
+		{"another type", two, NodeChoice{Names: []string{"cast"}}, DeleteOptions{AllowUnknown: true}, onnxpb.Unfit, "it reads a float32[N]"},
+		{"another shape", `g (float[N,3] x) => (float[3,N] y) { [t] a = Transpose (x)  y = Neg (a) }`, NodeChoice{Names: []string{"t"}}, DeleteOptions{AllowUnknown: true}, onnxpb.Unfit, "which is float32[3,N]: it reads x float32[N,3]"},
 		{"no input at all", `g () => (float[1] y) { [k] a = Constant <value = float[1] {1}> ()  y = Neg (a) }`, NodeChoice{Names: []string{"k"}}, DeleteOptions{}, onnxpb.Refused, "it has none"},
 		{"two outputs that are read", `g (float[4] x) => (float[2] y) { [s] a, b = Split (x)  y = Add (a, b) }`, NodeChoice{Names: []string{"s"}}, DeleteOptions{}, onnxpb.Refused, `its outputs "a", "b" are read`},
 		{"a cut at an output", two, NodeChoice{Names: []string{"back"}}, DeleteOptions{Cut: true}, onnxpb.Refused, "dropoutput"},
@@ -161,7 +161,7 @@ func TestDeleteRefuses(t *testing.T) {
 func TestDeleteUnknown(t *testing.T) {
 	m := mysteryModel()
 	c := NodeChoice{Ops: []string{"acme.Mystery"}}
-	failsWith(t, m, deleting(c, DeleteOptions{}), onnxpb.Refused, "is not known")
+	failsWith(t, m, deleting(c, DeleteOptions{}), onnxpb.Unfit, "is not known")
 	r, err := Delete(m, c, DeleteOptions{AllowUnknown: true})
 	if err != nil {
 		t.Fatal(err)

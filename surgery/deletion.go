@@ -165,7 +165,7 @@ func (d *deletion) through(n placed, out *wire) (*wire, error) {
 	if len(fits) == 0 && len(untold) > 0 {
 		c := untold[0]
 		if !d.o.AllowUnknown {
-			return nil, fail(onnxpb.Refused, fmt.Sprintf("whether its input %q (%s) has the type and shape of its output %q (%s) is not known", c.wire.name, d.typeOf(c.wire), out.name, want),
+			return nil, fail(onnxpb.Unfit, fmt.Sprintf("whether its input %q (%s) has the type and shape of its output %q (%s) is not known", c.wire.name, d.typeOf(c.wire), out.name, want),
 				"declare them (see onnxtool infer), allow what is not known, or cut the node")
 		}
 		if len(untold) == 1 {
@@ -187,7 +187,7 @@ func (d *deletion) through(n placed, out *wire) (*wire, error) {
 		if len(have) == 0 {
 			return nil, fail(onnxpb.Refused, msg+"it has none", "cut the node, or delete its readers too")
 		}
-		return nil, fail(onnxpb.Refused, msg+"it reads "+strings.Join(have, ", "), "cut the node, or wire its readers to another tensor first: see onnxtool rewire")
+		return nil, fail(onnxpb.Unfit, msg+"it reads "+strings.Join(have, ", "), "cut the node, or wire its readers to another tensor first: see onnxtool rewire")
 	}
 	var which []string
 	for _, c := range fits {

@@ -161,7 +161,7 @@ func (x *insertion) place() error {
 	}
 	for _, w := range all {
 		if !x.at.sees(w) {
-			return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: w.name, Msg: fmt.Sprintf("it is a value of %s, which %s cannot see", w.in, x.at), Hint: "wire the block to values of one graph, or of those around it"}
+			return &onnxpb.Error{Tensor: w.name, Msg: fmt.Sprintf("it is a value of %s, which %s cannot see", w.in, x.at), Hint: "wire the block to values of one graph, or of those around it"}
 		}
 	}
 	if x.at.root != "" {

@@ -144,7 +144,7 @@ func TestInsertRefuses(t *testing.T) {
 		{"a node that does not read it", neg, InsertOptions{Inputs: in("f", "a"), Outputs: in("b", "e"), Readers: ReaderChoice{Nodes: []string{"abs"}}}, onnxpb.Unfit, `node "abs": it does not read "e"`},
 		{"an output that nothing reads", neg, InsertOptions{Inputs: in("f", "a"), Outputs: in("b", "y")}, onnxpb.Unfit, "ask for outputs"},
 		{"no output", neg, InsertOptions{Inputs: in("f", "a"), Outputs: in("b", "a"), OnlyOutputs: true}, onnxpb.Unfit, "is a tensor of the model, and no output"},
-		{"two graphs that do not see each other", `b (float[M,3] f, float[M,3] g) => (float[M,3] b) { b = Add (f, g) }`, InsertOptions{Inputs: in("f", "l", "g", "k")}, onnxpb.Refused, "cannot see"},
+		{"two graphs that do not see each other", `b (float[M,3] f, float[M,3] g) => (float[M,3] b) { b = Add (f, g) }`, InsertOptions{Inputs: in("f", "l", "g", "k")}, onnxpb.Unfit, "cannot see"},
 		{"the place of what is no input", neg, InsertOptions{Replace: in("f", "a"), Outputs: in("b", "a")}, onnxpb.Unfit, `the model has no input "a"`},
 		{"the place of an input, of other type behind", `b (uint8[M,3] f) => (uint8[M,3] b) { b = Identity (f) }`, InsertOptions{Replace: in("f", "x"), Outputs: in("b", "x")}, onnxpb.Unfit, "do not go together|made for"},
 		{"the place of an input without an output", neg, InsertOptions{Replace: in("f", "x")}, onnxpb.Usage, "no output is told"},

@@ -27,8 +27,8 @@ type ReaderChoice struct {
 // With ReaderChoice.Outputs an output that is called from gets what to is: from is renamed then, and an Identity makes the output. What nobody reads any more stays.
 //
 // Errors of kind Unfit: a name that is not there (with the nearest names) or that stands in many graphs, a node that does not read the value, a value that nothing reads, types or
-// shapes that disagree, as inference tells (see package shape), also those that would follow further on. Errors of kind Refused: a cycle, a value that the reader cannot see, an output
-// that is an input too.
+// shapes that disagree, as inference tells (see package shape), also those that would follow further on, a value of a graph that the reader cannot see. Errors of kind Refused: a cycle, an
+// output that is an input too.
 func Rewire(m *onnxpb.ModelProto, from, to string, c ReaderChoice) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		w := newRewiring(m, "rewire", c)
@@ -126,7 +126,7 @@ func (w *rewiring) choose(from, to []*wire) error {
 		for _, r := range rs {
 			index[r.index] = true
 			if !r.in.sees(to[i]) {
-				return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: strings.TrimSuffix(to[i].name, unnamed), Msg: fmt.Sprintf("it is a value of %s, which %s, in %s, cannot read", to[i].in, r, r.in), Hint: "choose other readers, or a value of a graph around them"}
+				return &onnxpb.Error{Tensor: strings.TrimSuffix(to[i].name, unnamed), Msg: fmt.Sprintf("it is a value of %s, which %s, in %s, cannot read", to[i].in, r, r.in), Hint: "choose other readers, or a value of a graph around them"}
 			}
 			w.moves = append(w.moves, move{r, a, to[i]})
 		}
@@ -138,7 +138,7 @@ func (w *rewiring) choose(from, to []*wire) error {
 				return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: a.name, Msg: "it is an input and an output: one name is one value", Hint: "leave the outputs as they are, or rename"}
 			}
 			if !a.in.sees(to[i]) {
-				return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: to[i].name, Msg: fmt.Sprintf("it is a value of %s, which cannot be an output of %s", to[i].in, a.in), Hint: "choose a value of that graph"}
+				return &onnxpb.Error{Tensor: to[i].name, Msg: fmt.Sprintf("it is a value of %s, which cannot be an output of %s", to[i].in, a.in), Hint: "choose a value of that graph"}
 			}
 			w.outs = append(w.outs, move{from: a, to: to[i]})
 		}

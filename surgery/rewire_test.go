@@ -129,7 +129,7 @@ func TestRewireRefuses(t *testing.T) {
 		{"a cycle", "x", "z", false, ReaderChoice{}, onnxpb.Refused, "form a cycle"},
 		{"a cycle through a subgraph", "a", "e", false, ReaderChoice{Nodes: []string{"choose"}}, onnxpb.Refused, `"choose" reads what it makes itself`},
 		{"a swap that closes a cycle", "a", "b", true, ReaderChoice{}, onnxpb.Refused, `"neg" reads what it makes itself`},
-		{"a value that is not seen", "a", "choose/then_branch/l", false, ReaderChoice{}, onnxpb.Refused, "cannot read"},
+		{"a value that is not seen", "a", "choose/then_branch/l", false, ReaderChoice{}, onnxpb.Unfit, "cannot read"},
 		{"nothing reads it", "k", "a", false, ReaderChoice{}, onnxpb.Unfit, "nothing reads"},
 		{"only an output", "z", "a", false, ReaderChoice{}, onnxpb.Unfit, "which is an output (ask for outputs"},
 		{"no output", "a", "b", false, ReaderChoice{Outputs: true}, onnxpb.Unfit, "is no output"},

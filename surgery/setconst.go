@@ -1,6 +1,7 @@
 package surgery
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ type ConstantChange struct {
 //
 // What the model declares of the values behind it follows; see SetAttributes.
 //
-// Errors of kind Unfit: no such constant (with the nearest names), or several; another element type or shape than it has, where not asked for; a node in Only that does not read it; a
+// Errors of kind Unfit: no such constant (with the nearest names), or several; another element type, shape or number of elements than it has, where not asked for; a node in Only that does not read it; a
 // sparse constant, or one that a function takes from its caller. Errors of kind Refused: an input would get another type; the model would contradict itself.
 func SetConstant(m *onnxpb.ModelProto, c ConstantChange) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
@@ -99,6 +100,10 @@ func (c ConstantChange) tensor(old Constant) (*onnxpb.TensorProto, error) {
 		return nil, onnxpb.Errorf(onnxpb.Usage, "a value that is typed has no shape of its own: give the shape")
 	case c.Text != nil:
 		if a, err = onnxpb.ParseElements(want, dims, *c.Text); err != nil {
+			var e *onnxpb.Error
+			if c.Type == 0 && c.Shape == nil && errors.As(err, &e) {
+				e.Kind = onnxpb.Unfit // it is the constant that the elements do not fit, and nothing else that was asked for
+			}
 			return nil, err
 		}
 	case c.Type != 0 && c.Type != elem:

@@ -98,6 +98,7 @@ type counting struct {
 	assume  map[string]int64
 	depth   int
 	budget  *int // how many nodes of functions may still be gone through: a few functions that call each other can ask for more than anybody has time for
+	sizes   map[*onnxpb.FunctionProto]int
 	nodes   []NodeCost
 	ops     map[string]*OpCost
 	perOp   map[string]expr.Expr
@@ -116,8 +117,8 @@ type costScope struct {
 func newCounting(m *onnxpb.ModelProto, assume map[string]int64) *counting {
 	c := &counting{m: m, assume: assume, shapes: shape.Infer(m, shape.Options{Assume: assume}),
 		ops: map[string]*OpCost{}, perOp: map[string]expr.Expr{}, lost: map[[2]string]*NotCounted{}, funcs: map[[3]string]*onnxpb.FunctionProto{}}
-	budget := 500_000
-	c.budget = &budget
+	budget := 2_000_000
+	c.budget, c.sizes = &budget, map[*onnxpb.FunctionProto]int{}
 	for _, f := range m.GetFunctions() {
 		c.funcs[[3]string{onnxpb.NormalDomain(f.GetDomain()), f.GetName(), f.GetOverload()}] = f
 	}
@@ -211,7 +212,7 @@ func soundCost(e expr.Expr) bool { return e.Known() && shape.Named(e) }
 
 // function counts a call of a function: the body as a model whose inputs have the types that they have here.
 func (c *counting) function(f *onnxpb.FunctionProto, n *onnxpb.NodeProto) (expr.Expr, string) {
-	if *c.budget -= len(f.GetNode()); c.depth >= opset.MaxDepth || *c.budget < 0 {
+	if *c.budget -= c.size(f); c.depth >= opset.MaxDepth || *c.budget < 0 {
 		return expr.Expr{}, "there are too many calls of functions"
 	}
 	g := &onnxpb.GraphProto{Name: f.Name}
@@ -233,7 +234,7 @@ func (c *counting) function(f *onnxpb.FunctionProto, n *onnxpb.NodeProto) (expr.
 		m.OpsetImport = f.GetOpsetImport()
 	}
 	inner := newCounting(m, c.assume)
-	inner.depth, inner.budget = c.depth+1, c.budget
+	inner.depth, inner.budget, inner.sizes = c.depth+1, c.budget, c.sizes
 	total := inner.graph(g, "")
 	why := ""
 	for _, l := range inner.lost { // the first by name, so that the answer is always the same
@@ -242,6 +243,34 @@ func (c *counting) function(f *onnxpb.FunctionProto, n *onnxpb.NodeProto) (expr.
 		}
 	}
 	return total, why
+}
+
+// sizeLimit ends the count of nodes in size: about as many are gone through when the types in a body are inferred, and no more.
+const sizeLimit = 100_000
+
+// size counts the nodes that are gone through when the body of a function is: with those of its subgraphs and of the functions that it calls, as often as it calls them.
+func (c *counting) size(f *onnxpb.FunctionProto) int {
+	if n, known := c.sizes[f]; known {
+		return n
+	}
+	c.sizes[f] = sizeLimit // of a function that calls itself
+	total := 0
+	var add func(list []*onnxpb.NodeProto)
+	add = func(list []*onnxpb.NodeProto) {
+		for _, n := range list {
+			total++
+			if called := c.funcs[[3]string{onnxpb.NormalDomain(n.GetDomain()), n.GetOpType(), n.GetOverload()}]; called != nil {
+				total += c.size(called)
+			}
+			for g := range n.Subgraphs() {
+				add(g.GetNode())
+			}
+			total = min(total, sizeLimit)
+		}
+	}
+	add(f.GetNode())
+	c.sizes[f] = total
+	return total
 }
 
 // bound returns a node of a function's body with the attributes that the call gives.

@@ -110,3 +110,20 @@ func TestKnownNetwork(t *testing.T) {
 		t.Errorf("%s multiply-adds, not counted: %v", c.MACs, c.NotCounted)
 	}
 }
+
+// Functions that call each other ask for a number of nodes that doubles with each: the count ends, and says so.
+func TestCostOfManyCalls(t *testing.T) {
+	text := `<ir_version: 8, opset_import: ["": 17, "l": 1]> g (float[N,3] x) => (float[N,3] y) { y = l.F40 (x) }
+<domain: "l", opset_import: ["": 17, "l": 1]> F0 (a) => (b) { b = Relu (a) }
+`
+	for i := 1; i <= 40; i++ {
+		text += fmt.Sprintf("<domain: \"l\", opset_import: [\"\": 17, \"l\": 1]> F%d (a) => (b) { t = l.F%d (a)  b = l.F%d (t) }\n", i, i-1, i-1)
+	}
+	m, err := onnxtext.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := CostOf(m, nil, 5); len(c.NotCounted) != 1 || !strings.Contains(c.NotCounted[0].Why, "too many calls") {
+		t.Errorf("not counted: %v", c.NotCounted)
+	}
+}
