@@ -119,7 +119,7 @@ func TestCostOfManyCalls(t *testing.T) {
 	for i := 1; i <= 40; i++ {
 		text += fmt.Sprintf("<domain: \"l\", opset_import: [\"\": 17, \"l\": 1]> F%d (a) => (b) { t = l.F%d (a)  b = l.F%d (t) }\n", i, i-1, i-1)
 	}
-	m, err := onnxtext.Parse([]byte(text))
+	m, err := onnxtext.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
