@@ -1,11 +1,13 @@
 package surgery
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"onnxtool/onnxpb"
+	"onnxtool/shape"
 )
 
 // NodeChoice says which nodes are meant: all that one of its lists names, of those that stand in one of Graphs. Which edits mean the nodes of functions and of training graphs too, they tell.
@@ -32,7 +34,7 @@ type DeleteOptions struct {
 	Tidy bool
 }
 
-// Delete removes nodes of the graph and its subgraphs.
+// Delete removes nodes of the graph and its subgraphs, and of functions where NodeChoice.Graphs names these: there the types hang on the calls, so that a bypass needs AllowUnknown.
 //
 // Each is bypassed: whoever read its output, at any depth of subgraphs, reads one of its inputs instead, which has to be of the same type and shape, as inference tells (see package
 // shape). Where several inputs are, one that is a constant is none of them, and DeleteOptions.Input says which. Outputs of the model, and of subgraphs, keep their names:
@@ -49,18 +51,45 @@ func Delete(m *onnxpb.ModelProto, nodes NodeChoice, o DeleteOptions) (*Report, e
 		if o.Cut && (o.Input != nil || o.AllowUnknown) {
 			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: "a cut has no bypass: neither an input that takes the place of the output nor one of unknown type", Hint: "leave one out"}
 		}
-		w := newWires(m)
-		list, err := nodes.find(w)
+		parts := []*wires{newWires(m)}
+		if len(nodes.Graphs) > 0 {
+			for _, f := range m.GetFunctions() {
+				parts = append(parts, functionWires(m, f))
+			}
+		}
+		list, err := nodes.find(parts...)
 		if err != nil {
-			return nil, err
+			return nil, nodes.hintFunctions(m, err)
 		}
-		d := newDeletion(w, list, o, r)
-		if err := d.plan(); err != nil {
-			return nil, err
+		var before *shape.Result
+		if o.AllowUnknown {
+			before = shape.Infer(m, shape.Options{})
 		}
-		orphans := d.orphans()
-		d.apply()
-		d.dropUnused(orphans)
+		of := map[*wires][]placed{}
+		for _, n := range list {
+			of[n.of] = append(of[n.of], n)
+		}
+		for i, w := range parts {
+			if len(of[w]) == 0 {
+				continue
+			}
+			d := newDeletion(w, of[w], o, r)
+			if err := d.plan(); err != nil {
+				return nil, err
+			}
+			orphans := d.orphans()
+			d.apply()
+			d.dropUnused(orphans)
+			if i > 0 {
+				f := m.Functions[i-1]
+				f.Node, f.ValueInfo = w.main.graph.Node, w.main.graph.ValueInfo
+			}
+		}
+		if o.AllowUnknown {
+			if err := newFaults(before, shape.Infer(m, shape.Options{})); err != nil {
+				return nil, err
+			}
+		}
 		if o.Tidy {
 			t, err := Tidy(m)
 			if err != nil {
@@ -72,10 +101,26 @@ func Delete(m *onnxpb.ModelProto, nodes NodeChoice, o DeleteOptions) (*Report, e
 	})
 }
 
+// hintFunctions tells, where a choice means no node, of a function that has one.
+func (c NodeChoice) hintFunctions(m *onnxpb.ModelProto, err error) error {
+	var e *onnxpb.Error
+	if len(c.Graphs) > 0 || !errors.As(err, &e) || e.Kind != onnxpb.Unfit {
+		return err
+	}
+	for _, f := range m.GetFunctions() {
+		if list, missed := c.find(functionWires(m, f)); missed == nil {
+			e.Hint = fmt.Sprintf("%q has %q: nodes of functions are meant where the graph is named too (--in)", functionRoot+functionOf(f).String(), list[0].node.Label())
+			break
+		}
+	}
+	return err
+}
+
 // placed is a node with its graph.
 type placed struct {
 	in   *frame
 	node *onnxpb.NodeProto
+	of   *wires
 }
 
 // nodes lists the nodes of the main graph and its subgraphs, each before those in it.
@@ -90,7 +135,7 @@ func (w *wires) nodes() []placed {
 	var add func(f *frame)
 	add = func(f *frame) {
 		for _, n := range f.graph.GetNode() {
-			list = append(list, placed{f, n})
+			list = append(list, placed{f, n, w})
 			for _, sub := range of[n] {
 				add(sub)
 			}
@@ -102,7 +147,7 @@ func (w *wires) nodes() []placed {
 
 // path is a name with the subgraph that it stands in before it, as far as there is one.
 func (f *frame) path(name string) string {
-	if f.holder == nil {
+	if f.holder == nil && !f.inFunction() {
 		return name
 	}
 	return f.String() + "/" + name
@@ -117,15 +162,20 @@ func (f *frame) place() string {
 }
 
 // find returns the nodes that are meant, in the order of the graph.
-func (c NodeChoice) find(w *wires) ([]placed, error) {
+func (c NodeChoice) find(parts ...*wires) ([]placed, error) {
 	if len(c.Names)+len(c.Makes)+len(c.Ops) == 0 {
 		return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: "no node is named", Hint: "choose nodes by their names, by what they make or by their operators"}
 	}
-	all := w.nodes()
+	var all []placed
+	for _, w := range parts {
+		all = append(all, w.nodes()...)
+	}
 	if len(c.Graphs) > 0 {
 		var places []string
-		for _, f := range w.frames {
-			places = append(places, f.place())
+		for _, w := range parts {
+			for _, f := range w.frames {
+				places = append(places, f.place())
+			}
 		}
 		where, err := newMatcher("graph", c.Graphs, places)
 		if err != nil {
@@ -189,7 +239,7 @@ func (c NodeChoice) find(w *wires) ([]placed, error) {
 				}
 			}
 			if !found {
-				return nil, noNode(w, k.what, text, p.exact, all, k.names)
+				return nil, noNode(parts[0], k.what, text, p.exact, all, k.names)
 			}
 		}
 	}

@@ -114,7 +114,7 @@ func (d *deletion) plan() error {
 // mayCut refuses a cut that leaves something which cannot become an input.
 func (d *deletion) mayCut(n placed, v *wire) error {
 	switch {
-	case n.in.holder != nil:
+	case n.in.holder != nil || n.in.inFunction():
 		return &onnxpb.Error{Kind: onnxpb.Refused, Node: n.node.Label(), Tensor: v.name, Msg: "it is read in " + n.in.String() + ", whose inputs are not free to choose", Hint: "bypass the node, or delete the readers too"}
 	case v.output:
 		return &onnxpb.Error{Kind: onnxpb.Refused, Node: n.node.Label(), Tensor: v.name, Msg: "it is an output of the model, which would be an input as well", Hint: "take it off the outputs first: see onnxtool dropoutput"}
@@ -164,7 +164,11 @@ func (d *deletion) through(n placed, out *wire) (*wire, error) {
 	fits, untold = live(fits), live(untold)
 	if len(fits) == 0 && len(untold) > 0 {
 		c := untold[0]
-		if !d.o.AllowUnknown {
+		switch {
+		case d.o.AllowUnknown:
+		case n.in.inFunction():
+			return nil, fail(onnxpb.Unfit, fmt.Sprintf("what its input %q and its output %q are hangs on the calls of the function", c.wire.name, out.name), "allow what is not known (--allow-unknown), or inline the function first")
+		default:
 			return nil, fail(onnxpb.Unfit, fmt.Sprintf("whether its input %q (%s) has the type and shape of its output %q (%s) is not known", c.wire.name, d.typeOf(c.wire), out.name, want),
 				"declare them (see onnxtool infer), allow what is not known, or cut the node")
 		}
@@ -287,7 +291,7 @@ func (d *deletion) giveName(n placed, out, in *wire) {
 		put(d.noAnnotation, out.in.graph, out.name, true)
 		copies := onnxpb.Node("Identity", d.names.Node(out.name+"_Identity"), []string{in.name}, []string{out.name})
 		d.kept[n.node] = append(d.kept[n.node], copies)
-		d.r.Add("added", "node", copies.GetName(), "", "Identity")
+		d.r.Add("added", "node", n.in.path(copies.GetName()), "", "Identity")
 	}
 }
 
@@ -355,7 +359,7 @@ func (d *deletion) dropUnused(orphans []*wire) {
 		case v.constant():
 			put(dead, f.graph, v.name, true)
 		case !slices.ContainsFunc(v.node.GetOutput(), func(name string) bool { return name != "" && !unused(f.values[name]) }):
-			idle = append(idle, f.path(v.name))
+			idle = append(idle, o.in.path(v.name))
 		}
 	}
 	for _, f := range now.frames {
@@ -385,7 +389,11 @@ func (d *deletion) dropUnused(orphans []*wire) {
 		d.r.Note("nothing reads %s any more; what makes it stays: onnxtool tidy removes it", someNames(idle))
 	}
 	if len(inputs) > 0 {
-		d.r.Note("nothing reads %s any more, which stays an input of the model", someNames(inputs))
+		of := "the model"
+		if d.main.inFunction() {
+			of = d.main.root
+		}
+		d.r.Note("nothing reads %s any more, which stays an input of %s", someNames(inputs), of)
 	}
 }
 

@@ -194,7 +194,7 @@ func (w *rewiring) chosenReaders(a *wire, patterns []*pattern, hit []bool) ([]re
 			}
 			if prev := first[k]; own && p.exact {
 				if prev.node != nil && prev.node != r.node {
-					return nil, manyNodes("node", p.text, []placed{{prev.in, prev.node}, {r.in, r.node}})
+					return nil, manyNodes("node", p.text, []placed{{prev.in, prev.node, w.wires}, {r.in, r.node, w.wires}})
 				}
 				first[k] = r
 			}

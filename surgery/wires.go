@@ -47,7 +47,7 @@ type frame struct {
 	parent *frame
 	holder *onnxpb.NodeProto // whose subgraph it is; nil for the main graph and training graphs
 	attr   string            // the attribute of the holder that it is
-	root   string            // "" for the main graph and what is in it, else what it is: training
+	root   string            // "" for the main graph and what is in it, else what it is: training, a function
 	values map[string]*wire  // those that it defines
 }
 
@@ -63,8 +63,17 @@ func (f *frame) String() string {
 	for p := f.parent; p != nil && p.holder != nil; p = p.parent {
 		path = p.holder.Label() + "/" + p.attr + "/" + path
 	}
+	if f.inFunction() {
+		path = f.root + "/" + path
+	}
 	return path
 }
+
+// functionRoot begins what the frames of a function are called, as the checker calls them.
+const functionRoot = "function "
+
+// inFunction tells whether a graph stands for the body of a function, or is within one.
+func (f *frame) inFunction() bool { return strings.HasPrefix(f.root, functionRoot) }
 
 // sees tells whether a node of the graph can read a value, by its name.
 func (f *frame) sees(w *wire) bool { return f.lookup(w.name) == w }
@@ -105,6 +114,23 @@ func newWires(m *onnxpb.ModelProto) *wires {
 		}
 		w.leave(f)
 	}
+	w.open = nil
+	return w
+}
+
+// functionWires indexes the body of a function, as a graph that stands in for it; Main is that of this graph. Types hang on the calls, so nothing is known of them.
+func functionWires(m *onnxpb.ModelProto, f *onnxpb.FunctionProto) *wires {
+	g := &onnxpb.GraphProto{Node: f.Node, ValueInfo: f.ValueInfo}
+	for _, name := range f.GetInput() {
+		g.Input = append(g.Input, &onnxpb.ValueInfoProto{Name: &name})
+	}
+	for _, name := range f.GetOutput() {
+		g.Output = append(g.Output, &onnxpb.ValueInfoProto{Name: &name})
+	}
+	w := &wires{m: &onnxpb.ModelProto{IrVersion: m.IrVersion, Graph: g}, byName: map[string][]*wire{}, open: map[string][]*wire{}, shapes: &shape.Result{}}
+	w.main = &frame{graph: g, root: functionRoot + functionOf(f).String()}
+	w.enter(w.main)
+	w.leave(w.main)
 	w.open = nil
 	return w
 }
