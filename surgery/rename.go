@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
 	"onnxtool/onnxpb"
@@ -54,7 +55,7 @@ type RenameRule struct {
 // swaps two names. A value is renamed wherever it is named (see MapNames), and within a subgraph only where the subgraph means it and no value of its own.
 //
 // Errors of kind Unfit: a rule that matches nothing (with the nearest names), a name that two rules would rename differently, a new name that is empty, that another
-// value or node has, or that would hide one from a subgraph, a name that several nodes have (a pattern may meet them), and a domain by whose new name a node would call another function. Two dimensions or domains may become one: the report has
+// value or node has, or that would hide one from a subgraph, a name that several nodes or several tensors have (a pattern may meet them; a tensor of a subgraph is told by its path, choose/then_branch/name), and a domain by whose new name a node would call another function. Two dimensions or domains may become one: the report has
 // a note of it; domains of several versions are refused (kind Refused).
 func Rename(m *onnxpb.ModelProto, rules []RenameRule) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
@@ -88,6 +89,7 @@ func Rename(m *onnxpb.ModelProto, rules []RenameRule) (*Report, error) {
 
 // scope is a graph with the names that it defines.
 type scope struct {
+	graph  *onnxpb.GraphProto
 	parent *scope
 	defs   []*definition
 	index  map[string]*definition
@@ -97,6 +99,7 @@ type scope struct {
 // definition is one value, and what is to become of its name.
 type definition struct {
 	name, to string
+	in       *scope
 	rule     *RenameRule // the rule that renames it, nil where none does
 	what     string      // input, output or tensor
 	both     bool        // an input that is an output as well
@@ -108,7 +111,7 @@ func (s *scope) define(name string) *definition {
 	if d := s.index[name]; d != nil {
 		return d
 	}
-	d := &definition{name: name, to: name, what: "tensor"}
+	d := &definition{name: name, to: name, in: s, what: "tensor"}
 	s.index[name] = d
 	s.defs = append(s.defs, d)
 	return d
@@ -122,7 +125,7 @@ func scopesOf(m *onnxpb.ModelProto) []*scope {
 	open := map[string]int{}
 	v := nameVisitor{}
 	v.open = func(g *onnxpb.GraphProto) {
-		s := &scope{parent: cur, index: map[string]*definition{}}
+		s := &scope{graph: g, parent: cur, index: map[string]*definition{}}
 		if cur != nil {
 			cur.subs = append(cur.subs, s)
 		}
@@ -180,8 +183,18 @@ func renameValues(m *onnxpb.ModelProto, rules []RenameRule, r *Report) error {
 		tensors = append(tensors, s.defs...)
 	}
 	lists := map[RenameKind]*candidates{KindInput: newCandidates(inputs), KindOutput: newCandidates(outputs), KindTensor: newCandidates(tensors)}
+	frames := sync.OnceValue(func() map[*onnxpb.GraphProto]*frame { // most renames need no index
+		of := map[*onnxpb.GraphProto]*frame{}
+		for _, f := range newWires(m).frames {
+			of[f.graph] = f
+		}
+		return of
+	})
 	for i := range rules {
 		rule := &rules[i]
+		if err := lists[rule.Kind].whichTensor(rule, frames); err != nil {
+			return err
+		}
 		hits, err := lists[rule.Kind].apply(rule, lists[KindTensor])
 		if err != nil {
 			return err

@@ -159,7 +159,7 @@ func TestRename(t *testing.T) {
 		{"a swap", []RenameRule{{KindTensor, "x", "y"}, {KindTensor, "y", "x"}},
 			"in y; in c; in w; init w; If(c)=x{Neg(y)=t; Abs(t)=p; out p;}{Exp(y)=t; Abs(t)=q; out q;}; Mul(x,w)=u; info x; out u; out y;",
 			[]string{"renamed input x", "renamed tensor y"}, 0},
-		{"a ring through a subgraph", []RenameRule{{KindTensor, "x", "t"}, {KindTensor, "t", "y"}, {KindTensor, "y", "x"}},
+		{"a ring through a subgraph", []RenameRule{{KindTensor, "x", "t"}, {KindTensor, "re:t", "y"}, {KindTensor, "y", "x"}},
 			"in t; in c; in w; init w; If(c)=x{Neg(t)=y; Abs(y)=p; out p;}{Exp(t)=y; Abs(y)=q; out q;}; Mul(x,w)=u; info x; out u; out t;",
 			[]string{"renamed input x", "renamed tensor t", "renamed tensor t", "renamed tensor y"}, 0},
 		{"the same new name in branches side by side", []RenameRule{{KindTensor, "[pq]", "r"}},
@@ -168,9 +168,12 @@ func TestRename(t *testing.T) {
 		{"two rules that agree", []RenameRule{{KindOutput, "u", "out"}, {KindTensor, "re:u", "out"}},
 			"in x; in c; in w; init w; If(c)=y{Neg(x)=t; Abs(t)=p; out p;}{Exp(x)=t; Abs(t)=q; out q;}; Mul(y,w)=out; info y; out out; out x;",
 			[]string{"renamed output u"}, 0},
-		{"a name that another one leaves", []RenameRule{{KindTensor, "t", "s"}, {KindTensor, "x", "t"}},
+		{"a name that another one leaves", []RenameRule{{KindTensor, "re:t", "s"}, {KindTensor, "x", "t"}},
 			"in t; in c; in w; init w; If(c)=y{Neg(t)=s; Abs(s)=p; out p;}{Exp(t)=s; Abs(s)=q; out q;}; Mul(y,w)=u; info y; out u; out t;",
 			[]string{"renamed input x", "renamed tensor t", "renamed tensor t"}, 0},
+		{"one of two in branches side by side, by its path", []RenameRule{{KindTensor, "if/else_branch/t", "s"}},
+			"in x; in c; in w; init w; If(c)=y{Neg(x)=t; Abs(t)=p; out p;}{Exp(x)=s; Abs(s)=q; out q;}; Mul(y,w)=u; info y; out u; out x;",
+			[]string{"renamed tensor t"}, 0},
 		{"no rule", nil,
 			"in x; in c; in w; init w; If(c)=y{Neg(x)=t; Abs(t)=p; out p;}{Exp(x)=t; Abs(t)=q; out q;}; Mul(y,w)=u; info y; out u; out x;", nil, 0},
 	} {
@@ -265,12 +268,18 @@ func TestRenameStaleNames(t *testing.T) {
 func TestRenameNamedFromOutside(t *testing.T) {
 	m := branchModel()
 	m.MetadataProps = []*onnxpb.StringStringEntryProto{entry("onnxtool.dmhead.front_pose", "t"), entry("other", "t")}
-	if _, err := Rename(m, []RenameRule{{KindTensor, "t", "s"}}); err != nil {
+	if _, err := Rename(m, []RenameRule{{KindTensor, "re:t", "s"}}); err != nil {
 		t.Fatal(err)
 	}
 	if a, b := m.MetadataProps[0].GetValue(), m.MetadataProps[1].GetValue(); a != "s" || b != "t" {
 		t.Errorf("the metadata are %q and %q", a, b)
 	}
+}
+
+// A name that stands in branches side by side, as the body of another If may be a copy, means one of them only with its path.
+func TestRenameAsksWhichTensor(t *testing.T) {
+	failsWith(t, branchModel(), func(m *onnxpb.ModelProto) (*Report, error) { return Rename(m, []RenameRule{{KindTensor, "t", "s"}}) }, onnxpb.Unfit,
+		`which is meant: "if/then_branch/t", "if/else_branch/t"`)
 }
 
 // Outputs that are listed twice stay so.
