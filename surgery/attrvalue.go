@@ -84,8 +84,8 @@ func parseList[T any](build func(string, ...T) *onnxpb.AttributeProto, name, tex
 	return build(name, list...), nil
 }
 
-// attributeOf makes an attribute of a type out of an array: a tensor, the list that an array of one axis is, or the one value of a scalar.
-func attributeOf(known opset.Attribute, a *onnxpb.Array) (*onnxpb.AttributeProto, error) {
+// AttributeOf makes an attribute of a type out of an array: a tensor, the list that an array of one axis is, or the one value of a scalar.
+func AttributeOf(known opset.Attribute, a *onnxpb.Array) (*onnxpb.AttributeProto, error) {
 	misfit := func() error {
 		return &onnxpb.Error{Msg: fmt.Sprintf("%s%s is no %s", onnxpb.TypeName(a.Type), onnxpb.FormatShape(onnxpb.Numbers(a.Dims...)), known.Type),
 			Hint: "a list takes an array of one axis, a single value a scalar, of the same kind"}

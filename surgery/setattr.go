@@ -266,7 +266,7 @@ func (c AttributeChange) value(known opset.Attribute) (*onnxpb.AttributeProto, e
 		v.Name = proto.String(c.Name)
 		return v, nil
 	case c.Array != nil:
-		return attributeOf(known, c.Array)
+		return AttributeOf(known, c.Array)
 	}
 	v, err := ParseAttribute(known, c.Text)
 	if err != nil {

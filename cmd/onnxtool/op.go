@@ -21,7 +21,7 @@ func opCommand() *cli.Command {
 			"the rank is not known. An input that is a constant has its values behind: shape:int64:[2]=0,-1. An empty --input '' leaves out\n" +
 			"an optional input. Outputs are NAME, NAME:TYPE or NAME:TYPE:SHAPE; without any, those that the operator must have, by their own\n" +
 			"names. What is left out follows from the operator where it can. Attributes are NAME=VALUE; lists are joined by commas.\n" +
-			"A tensor is TYPE:SHAPE=VALUES. A TYPE may be seq(float32) or optional(seq(int64)), too; SHAPE is that of the tensors then.\n" +
+			"A tensor is TYPE:SHAPE=VALUES, or @FILE.npy, of which lists are made too. A TYPE may be seq(float32) or optional(seq(int64)), too; SHAPE is that of the tensors then.\n" +
 			"Of an operator in a domain that is not known, outputs have their types, and attributes are NAME:TYPE=VALUE, with int, float,\n" +
 			"string, ints, floats, strings or tensor.\n\n" +
 			"Example: onnxtool op Add --input a:float32:[N,3] --input b:float32:[N,3] --output-name sum -o add.onnx\n" +
@@ -116,7 +116,15 @@ func parseAttributes(given []string, domain, name string, version int64) ([]*onn
 		a := &onnxpb.AttributeProto{Name: &key, Type: onnxpb.AttributeProto_UNDEFINED.Enum()}
 		if known.Name != "" {
 			var err error
-			if a, err = surgery.ParseAttribute(known, value); err != nil {
+			if path, isFile := strings.CutPrefix(value, "@"); isFile && strings.HasSuffix(path, ".npy") {
+				var array *onnxpb.Array
+				if array, err = readNPY(path, onnxpb.TensorProto_UNDEFINED); err == nil {
+					a, err = surgery.AttributeOf(known, array)
+				}
+			} else {
+				a, err = surgery.ParseAttribute(known, value)
+			}
+			if err != nil {
 				return nil, fmt.Errorf("--attr %s: %w", s, err)
 			}
 		}
