@@ -149,13 +149,15 @@ func (c *call) attrInts(name string) ([]int64, bool) {
 func (c *call) graph(name string) *onnxpb.GraphProto { return c.attr(name).GetG() }
 
 // run goes through a graph that the node holds, whose inputs have these values (nil: as the graph declares them), and returns those of its outputs.
-func (c *call) run(g *onnxpb.GraphProto, inputs []*Value) []*Value { return c.s.subgraph(g, inputs) }
+func (c *call) run(g *onnxpb.GraphProto, inputs []*Value) []*Value {
+	return c.s.subgraph(c.n, g, inputs)
+}
 
 // try is run for a pass after which another one will come: what it finds wrong is not told.
 func (c *call) try(g *onnxpb.GraphProto, inputs []*Value) []*Value {
 	c.s.inf.silent++
 	defer func() { c.s.inf.silent-- }()
-	return c.s.subgraph(g, inputs)
+	return c.s.subgraph(c.n, g, inputs)
 }
 
 // axis brings an axis of a tensor of some rank into 0..rank-1; false, and a fault, where there is no such axis.
@@ -282,7 +284,7 @@ func (c *call) same(out, in int) {
 
 // fault tells that what the node is given is not what its operator takes.
 func (c *call) fault(format string, args ...any) {
-	c.s.inf.fault(&c.s.inf.result.Faults, Fault{Node: c.n.Label(), Msg: c.n.GetOpType() + ": " + fmt.Sprintf(format, args...)})
+	c.s.inf.fault(&c.s.inf.result.Faults, Fault{Graph: c.s.path(), Node: c.n.Label(), Msg: c.n.GetOpType() + ": " + fmt.Sprintf(format, args...)})
 }
 
 // unify returns the dimension that two have to be, of which a fault says what they are where they cannot be the same: the number rather than the symbol, and the named one

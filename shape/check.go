@@ -18,7 +18,7 @@ func Check(m *onnxpb.ModelProto, o opset.CheckOptions) []opset.Fault {
 	}
 	r := Infer(m, Options{})
 	for _, f := range r.Faults {
-		faults = append(faults, opset.Fault{Code: opset.FaultInference, Node: f.Node, Tensor: f.Tensor, Message: f.Msg})
+		faults = append(faults, opset.Fault{Code: opset.FaultInference, Graph: f.Graph, Node: f.Node, Tensor: f.Tensor, Message: f.Msg})
 	}
 	t := typeCheck{r: r, functions: map[string]bool{}, imports: importsOf(m.GetOpsetImport()), ops: map[opKey]*typedOperator{}, faults: &faults}
 	for _, f := range m.GetFunctions() {
@@ -27,7 +27,7 @@ func Check(m *onnxpb.ModelProto, o opset.CheckOptions) []opset.Fault {
 	t.graph(m.GetGraph(), "", nil)
 	if o.Warnings {
 		for _, f := range r.Notes {
-			faults = append(faults, opset.Fault{Code: opset.FaultInference, Warning: true, Node: f.Node, Tensor: f.Tensor, Message: f.Msg})
+			faults = append(faults, opset.Fault{Code: opset.FaultInference, Warning: true, Graph: f.Graph, Node: f.Node, Tensor: f.Tensor, Message: f.Msg})
 		}
 	}
 	return faults

@@ -1,7 +1,9 @@
 package shape
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"onnxtool/internal/expr"
 	"onnxtool/onnxpb"
@@ -36,6 +38,7 @@ type Result struct {
 
 // Fault is something that cannot be true of a model, or not of all its sizes.
 type Fault struct {
+	Graph  string // the path to the subgraph or the function, as opset.Fault has it; "" is the main graph
 	Node   string // the node that makes the value, by name, or by operator and first output where it has none; "" for inputs and initializers
 	Tensor string // the value; "" where it is the node's inputs that do not fit each other
 	Msg    string
@@ -44,6 +47,9 @@ type Fault struct {
 // String writes a fault with its place.
 func (f Fault) String() string {
 	e := onnxpb.Error{Node: f.Node, Tensor: f.Tensor, Msg: f.Msg}
+	if f.Graph != "" {
+		return "in " + onnxpb.Shortened(f.Graph, 1000) + ": " + e.Error()
+	}
 	return e.Error()
 }
 
@@ -213,7 +219,45 @@ type scope struct {
 	infos   map[string]*onnxpb.ValueInfoProto
 	imports map[string]int64
 	attrs   map[string]*onnxpb.AttributeProto // what a function was called with, nil outside of functions
+	holder  *onnxpb.NodeProto                 // whose subgraph it is, nil for the main graph and for functions
+	own     *onnxpb.GraphProto                // that subgraph
+	fn      *onnxpb.FunctionProto             // nil outside of the body itself
 	keep    bool                              // whether what is inferred is part of the result: not within functions
+}
+
+// path writes where a graph is, as opset.Check does: choose/then_branch, function local.Scale. It is asked for by faults only.
+func (s *scope) path() string {
+	var parts []string
+	for x := s; x != nil; x = x.outer {
+		switch {
+		case x.fn != nil:
+			name := x.fn.GetName()
+			if domain := onnxpb.NormalDomain(x.fn.GetDomain()); domain != "" {
+				name = domain + "." + name
+			}
+			if x.fn.GetOverload() != "" {
+				name += ":" + x.fn.GetOverload()
+			}
+			parts = append(parts, "function "+name)
+		case x.holder != nil:
+			parts = append(parts, x.holder.Label()+"/"+attributeOf(x.holder, x.own))
+		}
+	}
+	slices.Reverse(parts)
+	return strings.Join(parts, "/")
+}
+
+// attributeOf returns the attribute of a node that holds a graph, with its place in a list.
+func attributeOf(n *onnxpb.NodeProto, g *onnxpb.GraphProto) string {
+	for _, a := range n.GetAttribute() {
+		if a.G == g {
+			return a.GetName()
+		}
+		if i := slices.Index(a.GetGraphs(), g); i >= 0 {
+			return a.GetName() + "[" + strconv.Itoa(i) + "]"
+		}
+	}
+	return ""
 }
 
 // lookup finds a value by name; a value that nobody made is unknown.
@@ -290,9 +334,9 @@ func (s *scope) merged(node, name string, follows, declared *Value) *Value {
 	v, overruled, c := refine(follows, declared)
 	switch {
 	case c != "":
-		s.inf.fault(&s.inf.result.Faults, Fault{Node: node, Tensor: name, Msg: string(c)})
+		s.inf.fault(&s.inf.result.Faults, Fault{Graph: s.path(), Node: node, Tensor: name, Msg: string(c)})
 	case overruled:
-		s.inf.fault(&s.inf.result.Notes, Fault{Node: node, Tensor: name, Msg: "its shape is " + follows.String() + ", declared as " + declared.String()})
+		s.inf.fault(&s.inf.result.Notes, Fault{Graph: s.path(), Node: node, Tensor: name, Msg: "its shape is " + follows.String() + ", declared as " + declared.String()})
 	}
 	return v
 }
@@ -383,7 +427,7 @@ func (s *scope) call(f *onnxpb.FunctionProto, n *onnxpb.NodeProto, in []*Value) 
 			imports[domain] = version
 		}
 	}
-	body := &scope{inf: s.inf, values: map[string]*Value{}, imports: imports, attrs: attrs, infos: map[string]*onnxpb.ValueInfoProto{}}
+	body := &scope{fn: f, inf: s.inf, values: map[string]*Value{}, imports: imports, attrs: attrs, infos: map[string]*onnxpb.ValueInfoProto{}}
 	for _, v := range f.GetValueInfo() {
 		body.infos[v.GetName()] = v
 	}
@@ -419,8 +463,8 @@ func (s *scope) attribute(a *onnxpb.AttributeProto) *onnxpb.AttributeProto {
 	return nil
 }
 
-// subgraph goes through a graph that an attribute holds.
-func (s *scope) subgraph(g *onnxpb.GraphProto, inputs []*Value) []*Value {
-	sub := &scope{inf: s.inf, outer: s, values: make(map[string]*Value, len(g.GetNode())+len(g.GetInput())), imports: s.imports, keep: s.keep}
+// subgraph goes through a graph that an attribute of a node holds.
+func (s *scope) subgraph(holder *onnxpb.NodeProto, g *onnxpb.GraphProto, inputs []*Value) []*Value {
+	sub := &scope{holder: holder, own: g, inf: s.inf, outer: s, values: make(map[string]*Value, len(g.GetNode())+len(g.GetInput())), imports: s.imports, keep: s.keep}
 	return sub.graph(g, inputs)
 }

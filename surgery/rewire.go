@@ -332,11 +332,11 @@ func newFaults(before, after *shape.Result) error {
 	had := map[string]int{}
 	if before != nil {
 		for _, f := range before.Faults {
-			had[f.Node+"\x00"+f.Msg]++
+			had[f.Graph+"\x00"+f.Node+"\x00"+f.Msg]++
 		}
 	}
 	for _, f := range after.Faults {
-		key := f.Node + "\x00" + f.Msg
+		key := f.Graph + "\x00" + f.Node + "\x00" + f.Msg
 		if had[key]--; had[key] < 0 {
 			return &onnxpb.Error{Node: f.Node, Tensor: f.Tensor, Msg: "the shapes do not go together then: " + f.Msg, Hint: "choose other tensors or readers, or change what is declared"}
 		}
