@@ -74,6 +74,9 @@ func Fill(m *onnxpb.ModelProto, o FillOptions) (*Report, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := oneEach(o.Names, which, all, "mean them all by a pattern, such as a name with a * behind it"); err != nil {
+			return nil, err
+		}
 		f := &filler{m: m, o: o, r: &Report{Edit: "fill"}, positive: variances(m), bound: boundTensors(m), same: map[string][]byte{}, names: map[*onnxpb.FunctionProto]*Names{}}
 		for _, c := range all {
 			if !which.match(c.Name) {
