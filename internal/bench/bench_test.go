@@ -171,6 +171,69 @@ func BenchmarkGraph(b *testing.B) {
 			_, err := surgery.Rewire(m, fmt.Sprintf("t%d", len(m.Graph.Node)/2), "t1", surgery.ReaderChoice{})
 			return err
 		}},
+		{"delete Identity", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.Delete(m, surgery.NodeChoice{Ops: []string{"Identity"}}, surgery.DeleteOptions{})
+			return err
+		}},
+		{"swap", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.Swap(m, "w1", "w2", surgery.ReaderChoice{})
+			return err
+		}},
+		{"insert", func(m *onnxpb.ModelProto) error {
+			b := chain(1)
+			if _, err := surgery.Rename(b, []surgery.RenameRule{{Kind: surgery.KindInput, From: "t0", To: "in"}, {Kind: surgery.KindOutput, From: "t1", To: "out"}}); err != nil {
+				return err
+			}
+			_, err := surgery.Insert(m, b, surgery.InsertOptions{Inputs: map[string]string{"in": "t5"}, Outputs: map[string]string{"out": "t5"}})
+			return err
+		}},
+		{"extract around", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.ExtractAround(m, m.Graph.Node[len(m.Graph.Node)/2].GetName(), len(m.Graph.Node)/4)
+			return err
+		}},
+		{"dropoutput", func(m *onnxpb.ModelProto) error {
+			if _, err := surgery.AddOutputs(m, surgery.OutputChoice{Names: []string{"t1"}}); err != nil {
+				return err
+			}
+			_, err := surgery.DropOutputs(m, []string{"t1"}, true)
+			return err
+		}},
+		{"setinput", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.SetInput(m, "t0", surgery.InputSpec{Type: onnxpb.TensorProto_FLOAT16})
+			return err
+		}},
+		{"setoutput", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.SetOutput(m, m.Graph.Output[0].GetName(), surgery.OutputSpec{Type: onnxpb.TensorProto_DOUBLE})
+			return err
+		}},
+		{"setdim", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.SetDim(m, surgery.DimChange{Symbol: "N", To: onnxpb.Number(3)})
+			return err
+		}},
+		{"order", func(m *onnxpb.ModelProto) error { _, err := surgery.OrderInputs(m, []string{"t0"}); return err }},
+		{"setattr", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.SetAttributes(m, surgery.NodeChoice{Ops: []string{"Add"}}, surgery.AttributeChange{Name: "__note", Type: "int", Text: "1"})
+			return err
+		}},
+		{"setconst", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.SetConstant(m, surgery.ConstantChange{Name: "w1", Array: onnxpb.ArrayOf([]int64{4}, []float32{1, 2, 3, 5})})
+			return err
+		}},
+		{"constants", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.StoreConstants(m, surgery.AsConstant)
+			return err
+		}},
+		{"dedup", func(m *onnxpb.ModelProto) error { _, err := surgery.Dedup(m, surgery.DedupOptions{}); return err }},
+		{"strip", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.Strip(m, surgery.StripOptions{NodeNames: true, ValueInfo: true})
+			return err
+		}},
+		{"names short", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.NameAll(m, surgery.NameOptions{ShortNodes: true, ShortTensors: true})
+			return err
+		}},
+		{"inline", func(m *onnxpb.ModelProto) error { _, err := surgery.Inline(m); return err }},
+		{"fill", func(m *onnxpb.ModelProto) error { _, err := surgery.Fill(m, surgery.FillOptions{Min: 1}); return err }},
 		{"expand-dim", func(m *onnxpb.ModelProto) error { _, err := surgery.ExpandDim(m, surgery.ExpandOptions{}); return err }},
 		{"merge", func(m *onnxpb.ModelProto) error {
 			_, _, err := fuse.Merge([]fuse.Input{{Name: "a", Model: m}, {Name: "b", Model: m}}, fuse.MergeOptions{
@@ -220,16 +283,28 @@ func BenchmarkFile(b *testing.B) {
 	}
 }
 
-// chain is a graph of so many Add nodes, each of which adds the tensor before it to itself.
+// chain is a graph of so many nodes, each of which adds the tensor before it to itself. Of every ten one adds a weight, which many of them have alike, one is an Identity, and one calls a function.
 func chain(nodes int) *onnxpb.ModelProto {
 	dims := []onnxpb.Dim{onnxpb.Symbol("N"), onnxpb.Number(4)}
 	g := &onnxpb.GraphProto{Name: proto.String("chain"), Input: []*onnxpb.ValueInfoProto{onnxpb.TensorValue("t0", onnxpb.TensorProto_FLOAT, dims)}}
 	last := "t0"
 	for i := range nodes {
 		next := fmt.Sprintf("t%d", i+1)
-		g.Node = append(g.Node, onnxpb.Node("Add", fmt.Sprintf("add_%d", i), []string{last, last}, []string{next}))
+		n := onnxpb.Node("Add", fmt.Sprintf("add_%d", i), []string{last, last}, []string{next})
+		switch w := fmt.Sprintf("w%d", 1+i/10); i % 10 {
+		case 3:
+			g.Initializer = append(g.Initializer, onnxpb.TensorOf(w, []int64{4}, []float32{1, 2, 3, float32(i % 100)}))
+			n.Input[1] = w
+		case 5:
+			n.OpType, n.Input = proto.String("Identity"), n.Input[:1]
+		case 7:
+			n.OpType, n.Domain, n.Input = proto.String("Twice"), proto.String("local"), n.Input[:1]
+		}
+		g.Node = append(g.Node, n)
 		last = next
 	}
 	g.Output = []*onnxpb.ValueInfoProto{onnxpb.TensorValue(last, onnxpb.TensorProto_FLOAT, dims)}
-	return &onnxpb.ModelProto{IrVersion: proto.Int64(8), OpsetImport: []*onnxpb.OperatorSetIdProto{onnxpb.Opset("", 17)}, Graph: g}
+	return &onnxpb.ModelProto{IrVersion: proto.Int64(8), OpsetImport: []*onnxpb.OperatorSetIdProto{onnxpb.Opset("", 17), onnxpb.Opset("local", 1)}, Graph: g,
+		Functions: []*onnxpb.FunctionProto{{Name: proto.String("Twice"), Domain: proto.String("local"), Input: []string{"a"}, Output: []string{"b"}, OpsetImport: []*onnxpb.OperatorSetIdProto{onnxpb.Opset("", 17)},
+			Node: []*onnxpb.NodeProto{onnxpb.Node("Add", "", []string{"a", "a"}, []string{"b"})}}}}
 }
