@@ -1,6 +1,3 @@
-// Package bench measures onnxtool against what else could be done with the same bytes: a plain copy of the file, and Python's onnx. Speed is measured here and
-// asserted nowhere: run make bench. Metrics named x-cp and x-python are ratios within one run: the time taken divided by that of
-// the other, so less is better.
 package bench
 
 import (
@@ -11,8 +8,6 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"onnxtool/examples/dmhead/standin"
 	"onnxtool/fuse"
@@ -180,7 +175,7 @@ func BenchmarkGraph(b *testing.B) {
 			return err
 		}},
 		{"insert", func(m *onnxpb.ModelProto) error {
-			b := chain(1)
+			b := Chain(1)
 			if _, err := surgery.Rename(b, []surgery.RenameRule{{Kind: surgery.KindInput, From: "t0", To: "in"}, {Kind: surgery.KindOutput, From: "t1", To: "out"}}); err != nil {
 				return err
 			}
@@ -242,7 +237,7 @@ func BenchmarkGraph(b *testing.B) {
 		}},
 	}
 	for _, nodes := range []int{1_000, 10_000, 100_000} {
-		base := chain(nodes)
+		base := Chain(nodes)
 		for _, e := range edits {
 			b.Run(fmt.Sprintf("%s/%d", e.name, nodes), func(b *testing.B) {
 				for range b.N {
@@ -265,7 +260,7 @@ func BenchmarkFile(b *testing.B) {
 		b.Run(fmt.Sprint(nodes), func(b *testing.B) {
 			dir := b.TempDir()
 			in, out := filepath.Join(dir, "in.onnx"), filepath.Join(dir, "out.onnx")
-			save(b, chain(nodes), in)
+			save(b, Chain(nodes), in)
 			b.ResetTimer()
 			for range b.N {
 				f, err := onnxpb.Open(in)
@@ -281,30 +276,4 @@ func BenchmarkFile(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(nodes), "ns/node")
 		})
 	}
-}
-
-// chain is a graph of so many nodes, each of which adds the tensor before it to itself. Of every ten one adds a weight, which many of them have alike, one is an Identity, and one calls a function.
-func chain(nodes int) *onnxpb.ModelProto {
-	dims := []onnxpb.Dim{onnxpb.Symbol("N"), onnxpb.Number(4)}
-	g := &onnxpb.GraphProto{Name: proto.String("chain"), Input: []*onnxpb.ValueInfoProto{onnxpb.TensorValue("t0", onnxpb.TensorProto_FLOAT, dims)}}
-	last := "t0"
-	for i := range nodes {
-		next := fmt.Sprintf("t%d", i+1)
-		n := onnxpb.Node("Add", fmt.Sprintf("add_%d", i), []string{last, last}, []string{next})
-		switch w := fmt.Sprintf("w%d", 1+i/10); i % 10 {
-		case 3:
-			g.Initializer = append(g.Initializer, onnxpb.TensorOf(w, []int64{4}, []float32{1, 2, 3, float32(i % 100)}))
-			n.Input[1] = w
-		case 5:
-			n.OpType, n.Input = proto.String("Identity"), n.Input[:1]
-		case 7:
-			n.OpType, n.Domain, n.Input = proto.String("Twice"), proto.String("local"), n.Input[:1]
-		}
-		g.Node = append(g.Node, n)
-		last = next
-	}
-	g.Output = []*onnxpb.ValueInfoProto{onnxpb.TensorValue(last, onnxpb.TensorProto_FLOAT, dims)}
-	return &onnxpb.ModelProto{IrVersion: proto.Int64(8), OpsetImport: []*onnxpb.OperatorSetIdProto{onnxpb.Opset("", 17), onnxpb.Opset("local", 1)}, Graph: g,
-		Functions: []*onnxpb.FunctionProto{{Name: proto.String("Twice"), Domain: proto.String("local"), Input: []string{"a"}, Output: []string{"b"}, OpsetImport: []*onnxpb.OperatorSetIdProto{onnxpb.Opset("", 17)},
-			Node: []*onnxpb.NodeProto{onnxpb.Node("Add", "", []string{"a", "a"}, []string{"b"})}}}}
 }
