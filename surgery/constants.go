@@ -2,6 +2,7 @@ package surgery
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"onnxtool/onnxpb"
@@ -140,15 +141,7 @@ func findConstant(m *onnxpb.ModelProto, name string, graphs []string) (Constant,
 	}
 	switch {
 	case len(hits) > 1:
-		list := make([]string, len(hits))
-		for i, h := range hits {
-			list[i] = h.Graph
-		}
-		e := &onnxpb.Error{Tensor: name, Msg: fmt.Sprintf("%d constants have this name, in %s", len(hits), strings.Join(list, ", ")), Hint: "say in which graph"}
-		if len(unique(list)) == 1 {
-			e.Hint = "a model in which a name stands twice is not valid: rename one first"
-		}
-		return Constant{}, e
+		return Constant{}, severalConstants(name, hits, "say in which graph")
 	case len(hits) == 1:
 		return hits[0], nil
 	}
@@ -160,6 +153,44 @@ func findConstant(m *onnxpb.ModelProto, name string, graphs []string) (Constant,
 		e.Hint = "there is a tensor of that name, which is computed; onnxtool info --names tells by which node"
 	}
 	return Constant{}, e
+}
+
+// severalConstants asks which of the constants of a name is meant.
+func severalConstants(name string, hits []Constant, hint string) error {
+	list := make([]string, len(hits))
+	for i, h := range hits {
+		list[i] = h.Graph
+	}
+	if len(unique(list)) == 1 {
+		hint = "a model in which a name stands twice is not valid: rename one first"
+	}
+	return &onnxpb.Error{Tensor: name, Msg: fmt.Sprintf("%d constants have this name, in %s", len(hits), strings.Join(list, ", ")), Hint: hint}
+}
+
+// oneEach wants each of the texts that is a name, not a pattern, to mean one constant.
+func oneEach(texts []string, which *matcher, all []Constant, hint string) error {
+	if len(which.exact) == 0 {
+		return nil
+	}
+	values, nodes := map[string][]Constant{}, map[string][]Constant{}
+	for _, c := range all {
+		if which.exact[c.Name] {
+			values[c.Name] = append(values[c.Name], c)
+		}
+		if n := c.Node.GetName(); n != "" && which.exact[n] {
+			nodes[n] = append(nodes[n], c)
+		}
+	}
+	for _, name := range texts {
+		hits := values[name]
+		if len(hits) == 0 {
+			hits = nodes[name]
+		}
+		if len(hits) > 1 {
+			return severalConstants(name, hits, hint)
+		}
+	}
+	return nil
 }
 
 // valueReader is a node that reads a value, with where it stands and at which input.
@@ -262,20 +293,27 @@ func ChooseConstants(m *onnxpb.ModelProto, names, graphs []string) ([]Constant, 
 	if err != nil {
 		return nil, err
 	}
-	for name := range which.exact {
-		if _, err := findConstant(m, name, graphs); err != nil {
-			return nil, err
-		}
-	}
 	var places []string
 	eachBody(m, func(b *nodeBody) { places = append(places, b.name()) })
 	where, err := newMatcher("graph", graphs, places)
 	if err != nil {
 		return nil, err
 	}
+	all = slices.DeleteFunc(all, func(c Constant) bool { return !where.match(c.Graph) })
+	if len(graphs) > 0 {
+		for _, name := range names {
+			if which.exact[name] && !slices.ContainsFunc(all, func(c Constant) bool { return c.Name == name || c.Node.GetName() == name }) {
+				_, err := findConstant(m, name, graphs)
+				return nil, err
+			}
+		}
+	}
+	if err := oneEach(names, which, all, "say in which graph"); err != nil {
+		return nil, err
+	}
 	var out []Constant
 	for _, c := range all {
-		if where.match(c.Graph) && (which.match(c.Name) || c.Node.GetName() != "" && which.match(c.Node.GetName())) {
+		if which.match(c.Name) || c.Node.GetName() != "" && which.match(c.Node.GetName()) {
 			out = append(out, c)
 		}
 	}

@@ -6,6 +6,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
 
 	"onnxtool/onnxpb"
 	"onnxtool/opset"
@@ -72,6 +75,9 @@ func Fill(m *onnxpb.ModelProto, o FillOptions) (*Report, error) {
 		}
 		which, err := newMatcher("constant", o.Names, names)
 		if err != nil {
+			return nil, err
+		}
+		if err := oneEach(o.Names, which, all, "mean them all by a pattern, such as a name with a * behind it"); err != nil {
 			return nil, err
 		}
 		f := &filler{m: m, o: o, r: &Report{Edit: "fill"}, positive: variances(m), bound: boundTensors(m), same: map[string][]byte{}, names: map[*onnxpb.FunctionProto]*Names{}}
@@ -164,6 +170,20 @@ func (f *filler) fill(c Constant) error {
 	return nil
 }
 
+// plausible tells whether a tensor can hold so many elements: one that only says so would have any memory filled.
+func plausible(t *onnxpb.TensorProto, n, size int64) bool {
+	if t.GetDataLocation() != onnxpb.TensorProto_EXTERNAL {
+		return int64(proto.Size(t)) >= n/4 // the smallest elements have two bits
+	}
+	for _, e := range t.GetExternalData() {
+		if e.GetKey() == "length" {
+			length, err := strconv.ParseInt(e.GetValue(), 10, 64)
+			return err == nil && length >= size
+		}
+	}
+	return size <= math.MaxInt32
+}
+
 // elements makes a tensor of the type and shape of another.
 func (f *filler) elements(c Constant, t *onnxpb.TensorProto) (*onnxpb.TensorProto, error) {
 	e := onnxpb.TensorProto_DataType(t.GetDataType())
@@ -174,6 +194,9 @@ func (f *filler) elements(c Constant, t *onnxpb.TensorProto) (*onnxpb.TensorProt
 	size := (n*int64(onnxpb.ElemBits(e)) + 7) / 8
 	if size > 1<<40 {
 		return nil, &onnxpb.Error{Kind: onnxpb.Refused, Tensor: c.Name, Msg: fmt.Sprintf("%d bytes would be made up for it", size), Hint: "fill with zeros in nodes"}
+	}
+	if !plausible(t, n, size) {
+		return nil, &onnxpb.Error{Tensor: c.Name, Msg: fmt.Sprintf("its shape asks for %d bytes, which it does not hold", size), Hint: "the model is not valid: see onnxtool check"}
 	}
 	next := &onnxpb.TensorProto{DataType: t.DataType, Dims: slices.Clone(t.GetDims())}
 	if f.o.With == FillZeros || f.o.With == FillOnes {

@@ -156,6 +156,7 @@ func editsOf(m *onnxpb.ModelProto, pick uint8) map[string]func(*onnxpb.ModelProt
 		"set a symbol":      setDim(surgery.DimChange{Symbol: "N", To: onnxpb.Number(int64(pick))}),
 	}
 	maps.Copy(edits, wiringEditsOf(m, pick, any))
+	maps.Copy(edits, valueEditsOf(m, pick, any))
 	return edits
 }
 

@@ -70,8 +70,10 @@ func assume(m *onnxpb.ModelProto, numbers map[string]int64, r *Report) error {
 		return nil
 	}
 	seen := map[string]bool{}
+	var symbols []string
 	for v := range declaredValues(m) {
 		for d := range v.GetType().AllDims() {
+			symbols = append(symbols, d.GetDimParam())
 			if n, ok := numbers[d.GetDimParam()]; ok && d.GetDimParam() != "" {
 				seen[d.GetDimParam()] = true
 				onnxpb.Number(n).Set(d)
@@ -88,7 +90,7 @@ func assume(m *onnxpb.ModelProto, numbers map[string]int64, r *Report) error {
 			return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("symbol %s is assumed to be %d", s, numbers[s]), Hint: "a symbol stands for a number from 1 up"}
 		}
 		if !seen[s] {
-			return &onnxpb.Error{Msg: fmt.Sprintf("the model has no dimension with the symbol %s", s), Hint: "see onnxtool info"}
+			return &onnxpb.Error{Msg: fmt.Sprintf("the model has no dimension with the symbol %s", s), Hint: suggest(KindDim.String(), s, unique(symbols))}
 		}
 		r.Add("changed", "dimension", s, s, fmt.Sprint(numbers[s]))
 	}

@@ -208,6 +208,9 @@ func (x *inliner) call(h *inlineHost, f *onnxpb.FunctionProto, n *onnxpb.NodePro
 	if left {
 		return nil, refuse("give the input", "a subgraph of it gives back an input that the call leaves out")
 	}
+	if lacks := lacking(g.Node, *h.imports); lacks != "" {
+		return nil, refuse("give the input", "%s in it needs an input that the call leaves out", lacks)
+	}
 	if err := x.attributes(g.Node, f, n, refuse); err != nil {
 		return nil, err
 	}
@@ -223,6 +226,28 @@ func (x *inliner) call(h *inlineHost, f *onnxpb.FunctionProto, n *onnxpb.NodePro
 	nodes, err := x.nodes(h, append(g.Node, through...), infos)
 	x.stack = x.stack[:len(x.stack)-1]
 	return nodes, err
+}
+
+// lacking returns the first operator of some nodes that has an input left empty which it needs; "" where there is none.
+func lacking(nodes []*onnxpb.NodeProto, imports []*onnxpb.OperatorSetIdProto) string {
+	for _, n := range nodes {
+		if i := slices.Index(n.GetInput(), ""); i >= 0 {
+			domain := onnxpb.NormalDomain(n.GetDomain())
+			if op, ok := opset.Lookup(domain, n.GetOpType(), importOf(imports, domain)); ok {
+				for k := i; k < min(len(n.GetInput()), len(op.Inputs)); k++ {
+					if n.GetInput()[k] == "" && op.Inputs[k].Option == "single" {
+						return n.GetOpType()
+					}
+				}
+			}
+		}
+		for g := range n.Subgraphs() {
+			if lacks := lacking(g.GetNode(), imports); lacks != "" {
+				return lacks
+			}
+		}
+	}
+	return ""
 }
 
 // size counts the nodes that come of a call of a function, no further than the limit.

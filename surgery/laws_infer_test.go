@@ -73,6 +73,7 @@ func longModel() *onnxpb.ModelProto {
 	m.Graph.Input = append(m.Graph.Input, onnxpb.TensorValue("long", tFloat, onnxpb.Numbers(6, 2, 2)))
 	m.Graph.Node = append(m.Graph.Node, onnxpb.Node("Reshape", "join", []string{"long", "steps"}, []string{"joined"}))
 	m.Graph.Output = append(m.Graph.Output, onnxpb.TensorValue("joined", tFloat, onnxpb.Numbers(6, 4)))
+	mark(m)
 	return m
 }
 

@@ -13,11 +13,14 @@ import (
 	"onnxtool/surgery"
 )
 
-// What the tests of the peers cover of extracting, renaming and merging, in our words and on our models. Each line is one behaviour: whose tests ask for it, and what is checked.
-var peers = []struct {
+// peer is one behaviour that a peer's tests ask for, in our words and on our models: whose tests, and what is checked. What we do otherwise on purpose stands in peersOtherwise, with the reason.
+type peer struct {
 	peer, behaviour string
 	check           func(*testing.T)
-}{
+}
+
+// peersJoin is what the tests of the peers cover of extracting, renaming and merging.
+var peersJoin = []peer{
 	// Extraction: onnx.utils.extract_model, the extractor of onnx-ir, Polygraphy surgeon extract.
 	{"onnx, onnx-ir", "the whole graph is extracted as it is", extracts(grid, "a0,a1", "d", "a0 a1 -> d", "add0 sub0 mul0 add1 sub1 mul2")},
 	{"onnx", "inner values become inputs and outputs, in the order given, with their declared types", func(t *testing.T) {
@@ -66,6 +69,15 @@ var peers = []struct {
 		refusesExtract(nested, "o,i", "y", `"x" is needed too`)(t)
 	}},
 	{"onnx-ir", "inputs that do not suffice are an error that names what is missing", refusesExtract(grid, "a0", "d", `"a1" is needed too`)},
+	{"onnx-ir", "an inner value that misses a second input is an error that names it", refusesExtract(grid, "b0", "c1", `"a`)},
+	{"onnx-ir", "all that is missing is named", func(t *testing.T) {
+		refusesExtract(grid, "c0", "d", `"a0"`)(t)
+		refusesExtract(grid, "c0", "d", `"a1"`)(t)
+	}},
+	{"onnx-ir", "a chain is cut in its middle", extracts(grid, "c0,c1", "d", "c0 c1 -> d", "mul2")},
+	{"onnx-ir", "an input that several nodes read, and an inner value that is read with it", extracts(grid, "b0,a0,a1", "d", "b0 a0 a1 -> d", "sub0 mul0 add1 sub1 mul2")},
+	{"onnx-ir", "a graph of one node", extracts(`g (float[3] x) => (float[3] y) <float[3] w = {1,2,3}> { [only] y = Add (x, w) }`, "x", "y", "x -> y", "only")},
+	{"onnx-ir", "several outputs of several nodes", extracts(grid, "a0,a1", "b0,b2", "a0 a1 -> b0 b2", "add0 mul0")},
 	{"onnx-ir", "a weight that is not among the inputs is not missing", extracts(weighted, "x", "out", "x -> out", "add mul")},
 	{"Polygraphy", "without inputs and outputs of one's own the model's stay, symbols too", func(t *testing.T) {
 		m := parse(t, grid)
@@ -150,56 +162,11 @@ var peers = []struct {
 		}
 		want(t, signature(m), "m1/a m1/b m2/b -> m2/c")
 	}},
-	{"compose", "names that collide are made unique and told, in inputs, outputs, inner values, initializers and sparse ones", func(t *testing.T) {
-		text := `g (float[3] i) => (float[3] o) <float[3] w = {1,2,3}, float[3] v> { v = Add (i, w) o = Mul (v, s) }`
-		model := func() *onnxpb.ModelProto {
-			m := parse(t, text)
-			m.Graph.SparseInitializer = []*onnxpb.SparseTensorProto{{Values: onnxpb.TensorOf("s", []int64{1}, []float32{2}), Indices: onnxpb.TensorOf("", []int64{1}, []int64{1}), Dims: []int64{3}}}
-			return m
-		}
-		m, r, err := fuse.Merge([]fuse.Input{{Name: "one", Model: model()}, {Name: "two", Model: model()}}, fuse.MergeOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		valid(t, m)
-		told := fmt.Sprint(r.Changes)
-		for _, name := range []string{"two_i", "two_o", "two_w", "two_v", "two_s"} {
-			if !strings.Contains(told, name) {
-				t.Errorf("nothing is told of %s: %s", name, told)
-			}
-		}
-		want(t, signature(m)+" / "+initializers(m), "i two_i -> o two_o / w two_w")
-	}},
-	{"compose", "metadata is united, and a key of two values keeps both", func(t *testing.T) {
-		model := func(key, value string) *onnxpb.ModelProto {
-			m := parse(t, twice(key, key+"x"))
-			m.MetadataProps = []*onnxpb.StringStringEntryProto{{Key: ptr("same"), Value: ptr("v")}, {Key: ptr("other"), Value: ptr(value)}, {Key: ptr(key), Value: ptr("own")}}
-			return m
-		}
-		m, _, err := fuse.Merge([]fuse.Input{{Name: "one", Model: model("a", "1")}, {Name: "two", Model: model("b", "2")}}, fuse.MergeOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		values := map[string]bool{}
-		for _, e := range m.MetadataProps {
-			values[e.GetValue()] = true
-		}
-		want(t, fmt.Sprint(len(m.MetadataProps), values["1"], values["2"]), "5 true true") // same, other, two.other, a, b
-	}},
 	{"compose", "a connection from or to a name that is not there is an error", func(t *testing.T) {
 		for _, c := range []string{"wrong=e0", "b0=wrong"} {
 			if _, _, err := fuse.Merge(pair(t, grid3, tail), fuse.MergeOptions{Connect: connect(c)}); err == nil {
 				t.Errorf("%s is no error", c)
 			}
-		}
-	}},
-	{"compose", "models of two IR versions have the higher one together", func(t *testing.T) {
-		models := pair(t, twice("a", "b"), twice("c", "d"))
-		v := int64(9)
-		models[1].Model.IrVersion = &v
-		m, _, err := fuse.Merge(models, fuse.MergeOptions{Connect: connect("a2=c")})
-		if err != nil || m.GetIrVersion() != 9 {
-			t.Errorf("%d, %v", m.GetIrVersion(), err)
 		}
 	}},
 	{"compose", "operator sets of two versions are an error", func(t *testing.T) {
@@ -253,9 +220,21 @@ func twice(a, b string) string {
 }
 
 func TestPeers(t *testing.T) {
-	for _, p := range peers {
-		t.Run(p.peer+": "+p.behaviour, p.check)
+	n := 0
+	for _, list := range [][]peer{peersJoin, peersInline, peersGraph, peersNodes} {
+		for _, p := range list {
+			n++
+			t.Run(p.peer+": "+p.behaviour, p.check)
+		}
 	}
+	for _, p := range peersOtherwise {
+		n++
+		if p.theirs == "" || p.ours == "" {
+			t.Errorf("%s: what is done otherwise, and why, is not told", p.peer)
+		}
+		t.Run(p.peer+" otherwise: "+p.ours, p.check)
+	}
+	t.Logf("%d behaviours", n)
 }
 
 func parse(t *testing.T, graph string) *onnxpb.ModelProto {

@@ -2,18 +2,42 @@ package surgery
 
 import (
 	"onnxtool/onnxpb"
+	"onnxtool/opset"
 	"onnxtool/shape"
 )
 
 // redeclaration keeps what a model declares of its values in step with an edit that changes what they are: which types and shapes followed before it, and which do after it.
 type redeclaration struct {
-	m      *onnxpb.ModelProto
-	before *shape.Result
+	m        *onnxpb.ModelProto
+	original *onnxpb.ModelProto
+	before   *shape.Result
 }
 
 // beforeEdit notes what follows of the values of a model before an edit.
 func beforeEdit(m *onnxpb.ModelProto) *redeclaration {
-	return &redeclaration{m: m, before: inferUndeclared(m)}
+	return &redeclaration{m: m, original: onnxpb.Clone(m), before: inferUndeclared(m)}
+}
+
+// holdTypes refuses an edit after which an operator reads what it does not take, or what does not go with its other inputs, and did not before.
+func (d *redeclaration) holdTypes() error {
+	now := shape.Check(d.m, opset.CheckOptions{})
+	if len(now) == 0 {
+		return nil
+	}
+	had := map[string]bool{}
+	for _, f := range shape.Check(d.original, opset.CheckOptions{}) {
+		had[f.String()] = true
+	}
+	for _, f := range now {
+		if (f.Code == opset.FaultInference || f.Code == opset.FaultInputType) && !had[f.String()] {
+			return contradiction(f.Node, f.Tensor, f.Message)
+		}
+	}
+	return nil
+}
+
+func contradiction(node, tensor, why string) error {
+	return &onnxpb.Error{Kind: onnxpb.Refused, Node: node, Tensor: tensor, Msg: "after the edit the model would contradict itself: " + why, Hint: "change what reads the value first, or another value"}
 }
 
 // inferUndeclared infers a model as if none of its inner values and outputs were declared.
@@ -61,8 +85,7 @@ func (d *redeclaration) afterEdit(r *Report) error {
 	}
 	for _, f := range after.Faults {
 		if !had[f] {
-			return &onnxpb.Error{Kind: onnxpb.Refused, Node: f.Node, Tensor: f.Tensor, Msg: "after the edit the model would contradict itself: " + f.Msg,
-				Hint: "change what reads the value first, or another value"}
+			return contradiction(f.Node, f.Tensor, f.Msg)
 		}
 	}
 	gone := map[*onnxpb.ValueInfoProto]bool{}
@@ -96,7 +119,7 @@ func (d *redeclaration) afterEdit(r *Report) error {
 		r.Add("changed", what, v.GetName(), old, now)
 	})
 	if len(gone) == 0 {
-		return nil
+		return d.holdTypes()
 	}
 	eachBody(d.m, func(b *nodeBody) {
 		if b.graph == nil {
@@ -110,7 +133,7 @@ func (d *redeclaration) afterEdit(r *Report) error {
 		}
 		b.graph.ValueInfo = kept
 	})
-	return nil
+	return d.holdTypes()
 }
 
 // declaredAs returns what to declare of a value of which was followed and is follows: what is declared stays in the dimensions that are the same.

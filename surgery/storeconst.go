@@ -37,6 +37,9 @@ func StoreConstants(m *onnxpb.ModelProto, form ConstantForm, names ...string) (*
 		if err != nil {
 			return nil, err
 		}
+		if err := oneEach(names, which, all, "mean them all by a pattern, such as a name with a * behind it"); err != nil {
+			return nil, err
+		}
 		s := &storing{m: m, r: r, names: map[*onnxpb.FunctionProto]*Names{}, bound: boundTensors(m), left: map[string]int{}}
 		for _, c := range all {
 			if !which.match(c.Name) && (c.Node.GetName() == "" || !which.match(c.Node.GetName())) || (c.Node == nil) == (form == AsInitializer) {

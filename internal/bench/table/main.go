@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxtool/examples/dmhead/standin"
+	"onnxtool/internal/bench"
 	"onnxtool/onnxpb"
 )
 
@@ -28,13 +29,14 @@ func main() {
 	tool := flag.String("tool", "bin/onnxtool", "the program to measure")
 	dir := flag.String("dir", "out/bench", "folder for the models")
 	rounds := flag.Int("rounds", 5, "runs of each, of which the median counts")
+	only := flag.String("only", "", "measure the rows whose names hold this, such as nodes")
 	making := flag.Bool("make", false, "write the models, and no more")
 	flag.Parse()
 	var err error
 	if *making {
 		err = writeModels(*dir)
 	} else {
-		err = run(*tool, *dir, *rounds)
+		err = run(*tool, *dir, *only, *rounds)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -50,7 +52,7 @@ type job struct {
 	python string   // a program; sys.argv[1] is the target
 }
 
-func run(tool, dir string, rounds int) error {
+func run(tool, dir, only string, rounds int) error {
 	tool, err := filepath.Abs(tool)
 	if err != nil {
 		return err
@@ -83,11 +85,17 @@ func run(tool, dir string, rounds int) error {
 			load(big) + "\nfor n in m.graph.node:\n  for i,s in enumerate(n.input):\n    if s=='x': n.input[i]='image'\nm.graph.input[0].name='image'\n" +
 				"onnx.save(m,sys.argv[1],save_as_external_data=True,location='python.bin')"},
 	}
+	for _, n := range chainSizes {
+		jobs = append(jobs, chainJobs(dir, n)...)
+	}
 	havePython := exec.Command("/usr/bin/python3", "-c", "import onnx").Run() == nil
 	fmt.Printf("%s/%s, %d cores, %s\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
 	fmt.Println("| | onnxtool | cp | Python's onnx | wall to cp | wall to Python |")
 	fmt.Println("|---|---|---|---|---|---|")
 	for _, j := range jobs {
+		if !strings.Contains(j.name, only) {
+			continue
+		}
 		if err := j.row(tool, dir, rounds, havePython); err != nil {
 			return fmt.Errorf("%s: %w", j.name, err)
 		}
@@ -105,6 +113,11 @@ func writeModels(dir string) error {
 	}
 	if err := onnxpb.Save(standin.WHENet(standin.B0, 2), filepath.Join(dir, "whenet.onnx"), onnxpb.SaveOptions{}); err != nil {
 		return err
+	}
+	for _, n := range chainSizes {
+		if err := onnxpb.Save(bench.Chain(n), chainPath(dir, n), onnxpb.SaveOptions{}); err != nil {
+			return err
+		}
 	}
 	return writeBig(dir, filepath.Join(dir, "big.onnx"))
 }
