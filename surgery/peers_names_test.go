@@ -246,7 +246,7 @@ func TestUnsound(t *testing.T) {
 			_, err := surgery.Swap(m, "x", "n", surgery.ReaderChoice{})
 			return err
 		},
-		"a bypass of another type": func(m *onnxpb.ModelProto) error {
+		"what is asked for: a bypass of another type": func(m *onnxpb.ModelProto) error {
 			m.Graph.Output = append(m.Graph.Output, onnxpb.TensorValue("s", onnxpb.TensorProto_INT64, onnxpb.Numbers(1)))
 			defer func() { m.Graph.Output = m.Graph.Output[:2] }()
 			_, err := surgery.Delete(m, surgery.NodeChoice{Names: []string{"dim"}}, surgery.DeleteOptions{AllowUnknown: true})
