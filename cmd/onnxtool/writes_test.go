@@ -18,7 +18,7 @@ import (
 var editArgs = map[string]string{
 	"rename": "M --input x=image", "infer": "M", "setinput": "M x --dtype float16", "setoutput": "M y --name result", "setbatch": "4 M", "setdim": "N=4 M", "addoutput": "M h", "dropoutput": "M z",
 	"delete": "M --node second", "rewire": "M h x", "swap": "M w v", "insert": "M --op Neg --after h", "expand-dim": "M y --axis 0", "extract": "M --to h", "setattr": "M --node second --set alpha=0.5",
-	"setconst": "M w --value 1,3", "dedup": "M", "strip": "M --docs", "names": "M", "inline": "M", "fill": "M", "tidy": "M", "from-json": "", "from-text": "",
+	"setconst": "M w --value 1,3", "dedup": "M", "strip": "M --docs", "names": "M", "inline": "M", "fill": "M", "tidy": "M", "edit": "M -- rename --input x=image -- tidy", "from-json": "", "from-text": "",
 }
 
 const editModel = `<ir_version: 8, opset_import: ["": 17, "local": 1]> g (float[N,2] x) => (float[N,2] y, float[N,2] z) <float[2] w = {1,2}, float[2] v = {1,2}>
@@ -64,7 +64,7 @@ func TestNothingIsOverwritten(t *testing.T) {
 			}
 			run := func(file string, code int, more ...string) {
 				t.Helper()
-				cmd := exec.Command("onnxtool", append([]string{c.Name}, append(strings.Fields(strings.ReplaceAll(args, "M", file)), more...)...)...)
+				cmd := exec.Command("onnxtool", append(append([]string{c.Name}, more...), strings.Fields(strings.ReplaceAll(args, "M", file))...)...)
 				cmd.Dir = dir
 				if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != code {
 					t.Errorf("%v: ends with %d, want %d: %s", cmd.Args, cmd.ProcessState.ExitCode(), code, out)
