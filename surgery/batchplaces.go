@@ -135,6 +135,9 @@ func (c *batchCall) dft() ([]*batchFact, error) {
 // for, the number is 0; that zeros are added to the indices tells that it was meant. Each row picks from its own part of the list: GatherND does that. by are the axes of the indices; GatherND has one more.
 // It returns false where the node is no such.
 func (c *batchCall) listed(x, index *batchFact, by []extent, axis int) ([]*batchFact, bool) {
+	if len(c.n.GetOutput()) != 1 || c.n.Output[0] == "" {
+		return nil, false
+	}
 	if axis != 0 || x.axis != 0 || !x.outer.is(1) || x.plain() || index.axis != 0 || !index.outer.is(1) || !index.plain() && len(by) != 1 || c.f.old != 1 || c.f.free || c.f.opset < 12 {
 		return nil, false
 	}

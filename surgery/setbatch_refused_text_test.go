@@ -46,3 +46,22 @@ func TestSetBatchRefusesTexts(t *testing.T) {
 		})
 	}
 }
+
+// Nodes may be damaged: that is an error, or for the checker to tell, and no panic.
+func TestSetBatchOfDamagedRewrites(t *testing.T) {
+	for name, text := range map[string]string{
+		"a Squeeze without input that makes what another one makes": `g (float[1,3] x) => (float[1,3] y) <int64[1] zero = {0}> { s = Squeeze(x, zero)  s = Squeeze()  m = Softmax(s)  y = Unsqueeze(m, zero) }`,
+		"a pick from one list of all rows that makes nothing":       `g (float[1,4,2] x, int64[1,3] i) => (float[1,4,2] y) <int64[1,1] o = {0}, int64[2] flat = {4,2}, int64[1] all = {-1}> { k = Add(i, o)  l = Reshape(k, all)  f = Reshape(x, flat)  g1 = Gather(f, l)  y = Neg(x) }`,
+	} {
+		m := textModel(t, 16, text)
+		for _, n := range m.Graph.Node {
+			if n.GetOpType() == "Gather" {
+				n.Output = nil
+			}
+		}
+		before := onnxpb.Clone(m)
+		if _, err := surgery.SetBatch(m, onnxpb.Symbol("N")); err != nil && !proto.Equal(m, before) {
+			t.Errorf("%s: refused, and changed", name)
+		}
+	}
+}
