@@ -10,7 +10,7 @@ import (
 func keepElements(c *call, dims []Dim) {
 	c.setDims(0, dims)
 	v := c.input(0)
-	if v == nil || v.Ints == nil && v.Floats == nil || c.out[0] == nil {
+	if v == nil || v.Ints == nil && v.Floats == nil || len(c.out) == 0 || c.out[0] == nil {
 		return
 	}
 	x := *c.out[0]

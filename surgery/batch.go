@@ -136,7 +136,9 @@ func followRewritten(m *onnxpb.ModelProto, in *batchInputsOf, o BatchOptions, fl
 	}
 	// Of all that is in the way, the last in the order of the nodes is told: what comes before it was overcome.
 	far, order, blocked := 0, map[string]int{}, ""
+	labels := map[string]bool{"": true}
 	for i, n := range m.GetGraph().GetNode() {
+		labels[n.Label()] = true
 		for _, name := range n.GetOutput() {
 			order[name] = i
 		}
@@ -195,7 +197,8 @@ func followRewritten(m *onnxpb.ModelProto, in *batchInputsOf, o BatchOptions, fl
 		if next == nil {
 			return fail()
 		}
-		if at, there := order[next.stuck]; there && at > far {
+		var e *onnxpb.Error
+		if at, there := order[next.stuck]; there && at > far && errors.As(err, &e) && labels[e.Node] { // not one that was put there
 			far, why = at, err
 		}
 		flow, stuck, facts = next, next.stuck, next.facts

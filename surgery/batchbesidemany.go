@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"onnxtool/onnxpb"
+	"onnxtool/shape"
 )
 
 // What stands beside the axis that keepSqueezed keeps, and reads it from several inputs.
@@ -64,13 +65,15 @@ func (k *keptAxis) broadcast(n *onnxpb.NodeProto) bool {
 	return k.keep(n, most-tail)
 }
 
-// meetsRows tells whether some inputs have the rows in an axis that they had before, and whether that is where the kept axis stands when all are aligned at the end.
+// meetsRows tells whether some inputs have the rows in an axis that they had before, and whether that is where the kept axis stands when all are aligned at the end. In front of the kept axis there may
+// be axes of 1 only: others stood one place further behind, as there was no kept axis to push them.
 func (k *keptAxis) meetsRows(n *onnxpb.NodeProto, tail, most int) (axis int, met, fits bool) {
 	fits = true
 	for _, name := range n.Input {
 		r, _ := k.rank(name)
 		if a, kept := k.at[name]; kept {
-			fits = fits && r-a == tail && r < most
+			front := k.shapes.Value(name).Dims[:min(a, r)]
+			fits = fits && r-a == tail && r < most && !slices.ContainsFunc(front, func(d shape.Dim) bool { return !isOne(d) })
 			continue
 		}
 		a, back := k.back[name]

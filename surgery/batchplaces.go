@@ -12,6 +12,9 @@ import (
 // row that the model was made for: the remainder by what a row holds. x is the input.
 func (c *batchCall) poolPlaces(x, y *batchFact) ([]*batchFact, error) {
 	raw := c.n.Output[1]
+	if c.f.g.Producer(raw) != c.n { // in a subgraph or a function, of which the index does not tell who reads it
+		return nil, c.refuse("its indices count through all rows, and who reads them is not looked for in a subgraph or a function")
+	}
 	var others []Use
 	var unpools []Use
 	size, known := product(x.dims[1:]).num()
@@ -60,13 +63,13 @@ func (f *batchFlow) isNumber(inputs []string, n int64) bool {
 	return ok && numbers[0] == n
 }
 
-// maxUnpool is MaxUnpool by the indices of MaxPool, both of which count through all rows.
+// maxUnpool is MaxUnpool by the indices of MaxPool, both of which count through all rows. A row has to be as large behind it as it was before MaxPool: else the count of the second row begins elsewhere.
 func (c *batchCall) maxUnpool() ([]*batchFact, error) {
 	if _, err := c.data(1); err != nil {
 		return nil, err
 	}
 	p := c.f.g.Producer(c.n.Input[1])
-	if p == nil || p.GetOpType() != "MaxPool" || len(p.GetOutput()) < 2 || p.Output[1] != c.n.Input[1] {
+	if p == nil || p.GetOpType() != "MaxPool" || onnxpb.NormalDomain(p.GetDomain()) != "" || len(p.GetOutput()) < 2 || p.Output[1] != c.n.Input[1] {
 		return nil, c.refuse("its indices count through all rows, and %q is not made by MaxPool, which counts so", c.n.Input[1])
 	}
 	if size := c.input(2); size != nil {
@@ -82,7 +85,23 @@ func (c *batchCall) maxUnpool() ([]*batchFact, error) {
 			c.readInstead(2, c.splice(c.n.Input[2], size, 0, c.rowsTimes(1)))
 		}
 	}
-	return c.perRow(rowInputs{all: []int{0, 1}})
+	outs, err := c.perRow(rowInputs{all: []int{0, 1}})
+	if err != nil || len(outs) == 0 || outs[0] == nil {
+		return outs, err
+	}
+	pooled := c.f.facts[p.Input[0]]
+	if pooled == nil || pooled.rank() == 0 {
+		return nil, c.refuse("how large a row was before %q is not known, through which its indices count", p.Label())
+	}
+	was, ok1 := product(pooled.dims[1:]).num()
+	is, ok2 := product(outs[0].dims[1:]).num()
+	if size := c.input(2); size != nil && len(size.vals) > 1 {
+		is, ok2 = product(size.vals[1:]).num()
+	}
+	if !ok1 || !ok2 || was != is {
+		return nil, c.refuse("its indices count through all rows, of %s as %q has them, and its own rows are not known to be as large (%s)", formatExtents(pooled.dims), p.Label(), formatExtents(outs[0].dims))
+	}
+	return outs, nil
 }
 
 // dft is DFT along an axis that does not hold the batch, nor the two parts of a number.
@@ -116,6 +135,9 @@ func (c *batchCall) dft() ([]*batchFact, error) {
 // for, the number is 0; that zeros are added to the indices tells that it was meant. Each row picks from its own part of the list: GatherND does that. by are the axes of the indices; GatherND has one more.
 // It returns false where the node is no such.
 func (c *batchCall) listed(x, index *batchFact, by []extent, axis int) ([]*batchFact, bool) {
+	if len(c.n.GetOutput()) != 1 || c.n.Output[0] == "" {
+		return nil, false
+	}
 	if axis != 0 || x.axis != 0 || !x.outer.is(1) || x.plain() || index.axis != 0 || !index.outer.is(1) || !index.plain() && len(by) != 1 || c.f.old != 1 || c.f.free || c.f.opset < 12 {
 		return nil, false
 	}

@@ -369,6 +369,9 @@ func (c *batchCall) uniform(x *batchFact, target []extent) *batchFact {
 	longer := false
 	for i, want := range target {
 		longer = longer || want.onBatch() && !x.dims[i].is(1) && x.dims[i] == want.at(c.f.old)
+		if !x.dims[i].is(1) && x.dims[i] != want.at(c.f.old) {
+			return nil // a 1 in the target keeps the axis, which one element would not
+		}
 	}
 	name := c.n.Input[0]
 	t := c.f.g.Initializer(name)

@@ -52,7 +52,7 @@ func keepSqueezed(m *onnxpb.ModelProto, squeezes []squeezedBatch, facts map[stri
 		i := slices.IndexFunc(squeezes, func(s squeezedBatch) bool { return slices.Contains(n.GetOutput(), s.output) })
 		switch {
 		case i >= 0:
-			if found++; n.GetOpType() != "Squeeze" || n.GetDomain() != "" || k.reads(n) || !k.squeeze(n, squeezes[i].axis) {
+			if found++; n.GetOpType() != "Squeeze" || n.GetDomain() != "" || len(n.GetInput()) == 0 || k.reads(n) || !k.squeeze(n, squeezes[i].axis) {
 				return false, k.at, n
 			}
 			continue
