@@ -84,7 +84,7 @@ func (w *mixer) idiom(kind int, a wildValue) {
 			i := w.ints[0]
 			d := a.dims[1:]
 			sum := w.node("Add", []string{i.name, row()})
-			out := append([]int64{1, size(i.dims)}[2-min(2, len(i.dims)):], d[1:]...)
+			var out []int64
 			if r.IntN(2) == 0 {
 				sum = w.node("Reshape", []string{sum, w.list(-1)})
 				out = append([]int64{size(i.dims)}, d[1:]...)
