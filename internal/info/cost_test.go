@@ -1,10 +1,11 @@
 package info
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -94,11 +95,11 @@ func TestCostOfManyNodes(t *testing.T) {
 	}
 }
 
-// The authors of version-RFB-320, a face detector for 320x240 pixels, give 90 to 109 million multiply-adds for networks of its family.
+// The number was counted by Python: over all Conv nodes of version-RFB-320, the elements of the output, whose shape onnx.shape_inference tells, times those of the weights of one of its channels.
 func TestKnownNetwork(t *testing.T) {
 	path := filepath.Join("..", "..", "..", "shared", "models", "version-RFB-320.onnx")
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the model is not there: %v", err)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		t.Skipf("the folder of real models is not on this machine: %v", err)
 	}
 	f, err := onnxpb.Open(path)
 	if err != nil {
@@ -106,8 +107,8 @@ func TestKnownNetwork(t *testing.T) {
 	}
 	defer f.Close()
 	c := CostOf(f.Model, nil, 0)
-	if n, err := strconv.ParseInt(c.MACs, 10, 64); err != nil || n < 90e6 || n > 109e6 || len(c.NotCounted) > 0 {
-		t.Errorf("%s multiply-adds, not counted: %v", c.MACs, c.NotCounted)
+	if c.MACs != "100418560" || len(c.NotCounted) > 0 {
+		t.Errorf("%s multiply-adds, want 100418560; not counted: %v", c.MACs, c.NotCounted)
 	}
 }
 
