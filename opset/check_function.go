@@ -13,16 +13,17 @@ func keyOf(f *onnxpb.FunctionProto) funcKey {
 	return funcKey{onnxpb.NormalDomain(f.GetDomain()), f.GetName(), f.GetOverload()}
 }
 
-// String writes a function for people: domain.name:overload.
-func (k funcKey) String() string {
-	s := k.name
-	if k.domain != "" {
-		s = k.domain + "." + s
+func (k funcKey) String() string { return FunctionText(k.domain, k.name, k.overload) }
+
+// FunctionText writes the name of a function for people: domain.name:overload, without what is empty.
+func FunctionText(domain, name, overload string) string {
+	if domain != "" {
+		name = domain + "." + name
 	}
-	if k.overload != "" {
-		s += ":" + k.overload
+	if overload != "" {
+		name += ":" + overload
 	}
-	return s
+	return name
 }
 
 // functionKeys collects the functions of the model, which must be there once each.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"onnxtool/onnxpb"
+	"onnxtool/opset"
 )
 
 // nodeBody is one list of nodes, and where it stands: the main graph, a subgraph, a graph of the training information, or the body of a function.
@@ -89,12 +90,5 @@ func eachBody(m *onnxpb.ModelProto, fn func(*nodeBody)) {
 
 // String writes a function for people, as the checker does: domain.name:overload.
 func (k functionID) String() string {
-	s := k.name
-	if k.domain != "" {
-		s = k.domain + "." + s
-	}
-	if k.overload != "" {
-		s += ":" + k.overload
-	}
-	return s
+	return opset.FunctionText(k.domain, k.name, k.overload)
 }
