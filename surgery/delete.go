@@ -3,8 +3,6 @@ package surgery
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"onnxtool/onnxpb"
 	"onnxtool/shape"
@@ -44,7 +42,8 @@ type DeleteOptions struct {
 // Initializers and Constant nodes that only the removed nodes read go with them. Other nodes that nothing needs any more stay, and are told, unless Tidy is asked for.
 //
 // Errors of kind Unfit: a name or pattern that chooses no node (with the nearest names), a name that many nodes have, several inputs that fit, types or shapes that disagree or are not known
-// to agree. Errors of kind Refused: a node without inputs, one with several outputs that are read, a cut whose output is an output of the model or a value of a subgraph.
+// to agree. Errors of kind Refused: a node without inputs, one with several outputs that are read, a cut whose output is an output of the model or a value of a subgraph, types or shapes further on
+// that would contradict each other.
 func Delete(m *onnxpb.ModelProto, nodes NodeChoice, o DeleteOptions) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		r := &Report{Edit: "delete"}
@@ -109,7 +108,7 @@ func (c NodeChoice) hintFunctions(m *onnxpb.ModelProto, err error) error {
 	}
 	for _, f := range m.GetFunctions() {
 		if list, missed := c.find(functionWires(m, f)); missed == nil {
-			e.Hint = fmt.Sprintf("%q has %q: nodes of functions are meant where the graph is named too (--in)", functionRoot+functionOf(f).String(), list[0].node.Label())
+			e.Hint = fmt.Sprintf("%q has %q: nodes of functions are meant where the graph is named too (--graph)", functionRoot+functionOf(f).String(), list[0].node.Label())
 			break
 		}
 	}
@@ -146,163 +145,54 @@ func (w *wires) nodes() []placed {
 }
 
 // path is a name with the subgraph that it stands in before it, as far as there is one.
-func (f *frame) path(name string) string {
-	if f.holder == nil && !f.inFunction() {
-		return name
-	}
-	return f.String() + "/" + name
-}
+func (f *frame) path(name string) string { return placed{in: f}.candidate().full(name) }
 
 // place is what NodeChoice.Graphs calls a graph.
-func (f *frame) place() string {
-	if f.parent == nil && f.root == "" {
-		return mainPath
+func (f *frame) place() string { return placed{in: f}.candidate().graph() }
+
+// candidate is the node as a choice sees it.
+func (n placed) candidate() candidate {
+	if n.in.holder == nil && !n.in.inFunction() {
+		return candidate{node: n.node}
 	}
-	return f.String()
+	return candidate{n.node, n.in.String()}
 }
 
 // find returns the nodes that are meant, in the order of the graph.
 func (c NodeChoice) find(parts ...*wires) ([]placed, error) {
-	if len(c.Names)+len(c.Makes)+len(c.Ops) == 0 {
-		return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: "no node is named", Hint: "choose nodes by their names, by what they make or by their operators"}
-	}
 	var all []placed
+	var graphs []string
 	for _, w := range parts {
 		all = append(all, w.nodes()...)
-	}
-	if len(c.Graphs) > 0 {
-		var places []string
-		for _, w := range parts {
-			for _, f := range w.frames {
-				places = append(places, f.place())
-			}
-		}
-		where, err := newMatcher("graph", c.Graphs, places)
-		if err != nil {
-			return nil, err
-		}
-		kept := all[:0:0]
-		for _, n := range all {
-			if where.match(n.in.place()) {
-				kept = append(kept, n)
-			}
-		}
-		all = kept
-	}
-	meant := make(map[*onnxpb.NodeProto]bool)
-	for _, k := range []struct {
-		what  string
-		texts []string
-		names func(*onnxpb.NodeProto) []string
-		many  bool // whether one name may mean many nodes
-	}{
-		{"node", c.Names, func(n *onnxpb.NodeProto) []string { return []string{n.GetName()} }, false},
-		{"tensor", c.Makes, (*onnxpb.NodeProto).GetOutput, false},
-		{"operator", c.Ops, opNames, true},
-	} {
-		if len(k.texts) == 0 {
-			continue
-		}
-		by := make(map[string][]placed, len(all))
-		for _, n := range all {
-			for _, name := range k.names(n.node) {
-				if name == "" {
-					continue
-				}
-				by[name] = append(by[name], n)
-				if path := n.in.path(name); path != name && !k.many {
-					by[path] = append(by[path], n)
-				}
-			}
-		}
-		for _, text := range k.texts {
-			hits := by[text]
-			p, err := newPattern(text, len(hits) > 0)
-			if err != nil {
-				return nil, err
-			}
-			if p.exact && len(hits) > 1 && !k.many {
-				return nil, manyNodes(k.what, text, hits)
-			}
-			for _, n := range hits {
-				meant[n.node] = true
-			}
-			found := len(hits) > 0
-			for _, n := range all {
-				if p.exact {
-					break
-				}
-				for _, name := range k.names(n.node) {
-					if name != "" && p.matches(name) {
-						meant[n.node], found = true, true
-					}
-				}
-			}
-			if !found {
-				return nil, noNode(parts[0], k.what, text, p.exact, all, k.names)
+		for _, f := range w.frames {
+			if f.root == "" || f.inFunction() {
+				graphs = append(graphs, f.place())
 			}
 		}
 	}
-	var list []placed
-	for _, n := range all {
-		if meant[n.node] {
-			list = append(list, n)
-		}
+	list := make([]candidate, len(all))
+	for i, n := range all {
+		list[i] = n.candidate()
 	}
-	return list, nil
+	hits, err := c.among(list, graphs, parts[0].aboutNode)
+	out := make([]placed, len(hits))
+	for i, h := range hits {
+		out[i] = all[h]
+	}
+	return out, err
 }
 
-// manyNodes is the error about a name that many nodes have.
-func manyNodes(what, name string, hits []placed) error {
-	var which []string
-	for i, n := range hits {
-		if i == 5 {
-			which = append(which, fmt.Sprintf("and %d more", len(hits)-i))
-			break
-		}
-		s := strconv.Quote(n.in.path(name))
-		if out := n.node.GetOutput(); len(out) > 0 && what == "node" {
-			s += " (makes " + strconv.Quote(n.in.path(out[0])) + ")"
-		}
-		which = append(which, s)
-	}
-	return &onnxpb.Error{Node: name, Msg: fmt.Sprintf("%d nodes are meant by this %s", len(hits), map[string]string{"node": "name", "tensor": "tensor"}[what]),
-		Hint: "which one? " + strings.Join(which, ", ") + "; a pattern, such as re:" + name + ", means them all, and a node can be told by what it makes"}
-}
-
-// noNode is the error about a name or pattern that chooses no node.
-func noNode(w *wires, what, text string, exact bool, all []placed, names func(*onnxpb.NodeProto) []string) error {
-	e := &onnxpb.Error{}
-	switch {
-	case !exact:
-		e.Msg = fmt.Sprintf("no node's %s matches %q", map[string]string{"node": "name", "tensor": "output", "operator": "operator"}[what], text)
-	case what == "node":
-		e.Msg = fmt.Sprintf("there is no node %q", text)
-	case what == "tensor":
-		e.Msg = fmt.Sprintf("no node makes a tensor %q", text)
-	default:
-		e.Msg = fmt.Sprintf("no node has the operator %q", text)
-	}
+// aboutNode tells what a name is that is no node's.
+func (w *wires) aboutNode(what, text string) string {
 	for _, v := range w.byName[text] {
 		switch {
 		case what == "node" && v.node != nil:
-			e.Hint = fmt.Sprintf("a tensor has that name, which node %q makes: choose the node by what it makes", v.node.Label())
+			return fmt.Sprintf("a tensor has that name, which node %q makes: choose the node by what it makes", v.node.Label())
 		case what == "tensor" && v.init:
-			e.Hint = "it is an initializer"
+			return "it is an initializer"
 		case what == "tensor" && v.input:
-			e.Hint = "it is an input"
+			return "it is an input"
 		}
 	}
-	if e.Hint == "" {
-		var list []string
-		for _, n := range all {
-			for _, name := range names(n.node) {
-				if name != "" {
-					list = append(list, name)
-				}
-			}
-		}
-		e.Hint = suggest(what, text, unique(list))
-	}
-	return e
+	return ""
 }

@@ -44,7 +44,7 @@ type InsertOptions struct {
 //
 // Errors of kind Unfit: an input or output that the block has not, a value that the model has not (with the nearest names), an input that is left over, types or shapes that disagree,
 // operator sets of other versions where they matter, operators that are wrong in the model, values that cannot be seen from one graph. Errors of kind Refused: a cycle, an input that has a
-// default in the place of which another is to come.
+// default in the place of which another is to come, types or shapes further on that would contradict each other.
 func Insert(m, block *onnxpb.ModelProto, o InsertOptions) (*Report, error) {
 	if block.GetGraph() == nil {
 		return nil, &onnxpb.Error{Msg: "the block has no graph", Hint: "there is nothing to insert"}

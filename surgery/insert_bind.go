@@ -181,7 +181,11 @@ func NodeInput(m *onnxpb.ModelProto, node string, index int) (string, error) {
 		return "", err
 	}
 	if len(list) > 1 {
-		return "", manyNodes("node", node, list)
+		var many []candidate
+		for _, n := range list {
+			many = append(many, n.candidate())
+		}
+		return "", manyNodes("node", node, many)
 	}
 	n := list[0]
 	if in := n.node.GetInput(); index >= 0 && index < len(in) && in[index] != "" {

@@ -27,8 +27,8 @@ type ReaderChoice struct {
 // With ReaderChoice.Outputs an output that is called from gets what to is: from is renamed then, and an Identity makes the output. What nobody reads any more stays.
 //
 // Errors of kind Unfit: a name that is not there (with the nearest names) or that stands in many graphs, a node that does not read the value, a value that nothing reads, types or
-// shapes that disagree, as inference tells (see package shape), also those that would follow further on, a value of a graph that the reader cannot see. Errors of kind Refused: a cycle, an
-// output that is an input too.
+// shapes that disagree, as inference tells (see package shape), a value of a graph that the reader cannot see. Errors of kind Refused: a cycle, an output that is an input too, types or shapes
+// further on that would contradict each other.
 func Rewire(m *onnxpb.ModelProto, from, to string, c ReaderChoice) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		w := newRewiring(m, "rewire", c)
@@ -194,7 +194,7 @@ func (w *rewiring) chosenReaders(a *wire, patterns []*pattern, hit []bool) ([]re
 			}
 			if prev := first[k]; own && p.exact {
 				if prev.node != nil && prev.node != r.node {
-					return nil, manyNodes("node", p.text, []placed{{prev.in, prev.node, w.wires}, {r.in, r.node, w.wires}})
+					return nil, manyNodes("node", p.text, []candidate{placed{in: prev.in, node: prev.node}.candidate(), placed{in: r.in, node: r.node}.candidate()})
 				}
 				first[k] = r
 			}
@@ -338,7 +338,7 @@ func newFaults(before, after *shape.Result) error {
 	for _, f := range after.Faults {
 		key := f.Graph + "\x00" + f.Node + "\x00" + f.Msg
 		if had[key]--; had[key] < 0 {
-			return &onnxpb.Error{Node: f.Node, Tensor: f.Tensor, Msg: "the shapes do not go together then: " + f.Msg, Hint: "choose other tensors or readers, or change what is declared"}
+			return &onnxpb.Error{Kind: onnxpb.Refused, Node: f.Node, Tensor: f.Tensor, Msg: "the shapes do not go together then: " + f.Msg, Hint: "choose other tensors or readers, or change what is declared"}
 		}
 	}
 	return nil

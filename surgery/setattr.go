@@ -45,7 +45,7 @@ func SetAttributes(m *onnxpb.ModelProto, nodes NodeChoice, changes ...AttributeC
 			}
 			seen[c.Name] = true
 		}
-		chosen, err := choose(m, nodes)
+		chosen, err := nodes.everywhere(m)
 		if err != nil {
 			return nil, err
 		}

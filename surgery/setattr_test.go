@@ -63,7 +63,7 @@ func TestSetAttributesRefuses(t *testing.T) {
 		says    string
 	}{
 		{surgery.NodeChoice{Names: []string{"frist"}}, []surgery.AttributeChange{{Name: "alpha", Text: "1"}}, `"first"`},
-		{surgery.NodeChoice{Names: []string{"twin"}}, []surgery.AttributeChange{{Name: "alpha", Text: "1"}}, "choose/then_branch, choose/else_branch"},
+		{surgery.NodeChoice{Names: []string{"twin"}}, []surgery.AttributeChange{{Name: "alpha", Text: "1"}}, `"choose/then_branch/twin"`},
 		{surgery.NodeChoice{Names: []string{"first"}, Graphs: []string{"choose/*"}}, []surgery.AttributeChange{{Name: "alpha", Text: "1"}}, "no node"},
 		{surgery.NodeChoice{Ops: []string{"LeakyReul"}}, []surgery.AttributeChange{{Name: "alpha", Text: "1"}}, "LeakyRelu"},
 		{surgery.NodeChoice{Names: []string{"first"}, Graphs: []string{"mian"}}, []surgery.AttributeChange{{Name: "alpha", Text: "1"}}, "main"},

@@ -200,7 +200,7 @@ func onlyReaders(m *onnxpb.ModelProto, all []valueReader, names []string, consta
 	for _, name := range names {
 		p, err := newMatcher("node", []string{name}, list)
 		if err != nil {
-			if _, e := choose(m, NodeChoice{Names: []string{name}}); e == nil {
+			if _, e := (NodeChoice{Names: []string{name}}).everywhere(m); e == nil {
 				return nil, &onnxpb.Error{Node: name, Tensor: constant, Msg: "the node does not read the constant", Hint: "it is read by " + readerList(all)}
 			}
 			return nil, err

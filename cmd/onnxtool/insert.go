@@ -19,7 +19,7 @@ func insertCommand() *cli.Command {
 		Description: `The block is another model, or one operator. The first of its inputs that --in does not name reads the tensor of the place, and the first of its outputs that --out does
 not name is read there instead; further inputs read the tensors that --in tells, or those that have their names.
 
---after TENSOR: whoever read the tensor reads the block; with --node only those. --before NODE: only this node's input (--input, 0 if not given) reads it.
+--after TENSOR: whoever read the tensor reads the block; with --only only those. --before NODE: only this node's input (--input, 0 if not given) reads it.
 --at-input NAME: the model takes what the block takes. --at-output NAME: the model gives what the block gives. Without a place the block is wired by --in and --out alone.
 
 The operands of an operator are given in its order: @ for the tensor of the place, the NAME of a tensor, NAME:TYPE:SHAPE=VALUES for a constant, '' to leave out an optional one; none is @ alone.
@@ -33,7 +33,7 @@ Attributes are NAME=VALUE, or NAME:TYPE=VALUE where the operator is not known; s
 			&cli.StringFlag{Name: "before", Usage: "read what the `NODE` reads, and be read by it"},
 			&cli.StringFlag{Name: "at-input", Usage: "take the place of the input `NAME`"},
 			&cli.StringFlag{Name: "at-output", Usage: "take the place of the output `NAME`"},
-			&cli.StringSliceFlag{Name: "node", Usage: "--after: only readers of this `NAME`, or in the subgraphs of a node of this name"},
+			&cli.StringSliceFlag{Name: "only", Usage: "--after: only readers of this `NAME`, or in the subgraphs of a node of this name"},
 			&cli.IntSliceFlag{Name: "input", Usage: "only inputs of this `INDEX`, from 0, of the readers"},
 			&cli.BoolFlag{Name: "outputs", Usage: "--after: outputs follow too, and keep their names"},
 			&cli.StringSliceFlag{Name: "in", Usage: "have an input of the block read a tensor: `NAME=TENSOR`"},

@@ -13,16 +13,16 @@ func rewireCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "rewire",
 		Usage:     "have the readers of one tensor read another",
-		UsageText: "onnxtool rewire MODEL FROM TO [--node NAME]... [--input K]... [--outputs] -o OUT",
-		Description: `Every node that reads the tensor FROM, in subgraphs too, reads TO instead; with --node and --input only those. The two must have one type and shape, as they
+		UsageText: "onnxtool rewire MODEL FROM TO [--only NAME]... [--input K]... [--outputs] -o OUT",
+		Description: `Every node that reads the tensor FROM, in subgraphs too, reads TO instead; with --only and --input only those. The two must have one type and shape, as they
 are declared or follow. Nodes are put in another order where that is needed; a cycle is refused. An output called FROM stays what it was, unless --outputs is given: then it keeps
 its name and gets TO.
 
---node takes a name, a glob (*, ?, [a-z], [!a-z]; * matches / as well), or re: and a regular expression that matches the whole name: of nodes that read FROM, or in whose
+--only takes a name, a glob (*, ?, [a-z], [!a-z]; * matches / as well), or re: and a regular expression that matches the whole name: of nodes that read FROM, or in whose
 subgraphs it is read.
 
    onnxtool rewire in.onnx block3/out block2/out -o out.onnx
-   onnxtool rewire in.onnx old new --node head/conv --input 0 -o out.onnx`,
+   onnxtool rewire in.onnx old new --only head/conv --input 0 -o out.onnx`,
 		Flags: editFlags(readerFlags()...),
 		Action: func(c *cli.Context) error {
 			return editWires(c, func(m *onnxpb.ModelProto, a, b string, r surgery.ReaderChoice) (*surgery.Report, error) {
@@ -36,8 +36,8 @@ func swapCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "swap",
 		Usage:     "exchange the readers of two tensors",
-		UsageText: "onnxtool swap MODEL A B [--node NAME]... [--input K]... [--outputs] -o OUT",
-		Description: `Every node that reads A, in subgraphs too, reads B instead, and every one that reads B reads A; with --node and --input only those. The two must have one type and
+		UsageText: "onnxtool swap MODEL A B [--only NAME]... [--input K]... [--outputs] -o OUT",
+		Description: `Every node that reads A, in subgraphs too, reads B instead, and every one that reads B reads A; with --only and --input only those. The two must have one type and
 shape. Where one is computed from the other that would be a cycle, which is refused. Outputs stay what they were, unless --outputs is given: then they keep their names and are
 exchanged too. Flags are those of rewire. To exchange the names of two tensors, see rename.
 
@@ -64,7 +64,7 @@ func editWires(c *cli.Context, edit func(*onnxpb.ModelProto, string, string, sur
 // readerFlags are the flags that choose among the readers of a tensor.
 func readerFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "node", Usage: "only readers of this `NAME`, or in the subgraphs of a node of this name"},
+		&cli.StringSliceFlag{Name: "only", Usage: "only readers of this `NAME`, or in the subgraphs of a node of this name"},
 		&cli.IntSliceFlag{Name: "input", Usage: "only inputs of this `INDEX`, from 0, of the readers"},
 		&cli.BoolFlag{Name: "outputs", Usage: "outputs follow too: they keep their names, and get the other tensor"},
 		&cli.BoolFlag{Name: "allow-unknown", Usage: "go on where it is not known whether the tensors have one type and shape"},
@@ -73,5 +73,5 @@ func readerFlags() []cli.Flag {
 
 // readerChoice reads them.
 func readerChoice(c *cli.Context) surgery.ReaderChoice {
-	return surgery.ReaderChoice{Nodes: c.StringSlice("node"), Inputs: c.IntSlice("input"), Outputs: c.Bool("outputs"), AllowUnknown: c.Bool("allow-unknown")}
+	return surgery.ReaderChoice{Nodes: c.StringSlice("only"), Inputs: c.IntSlice("input"), Outputs: c.Bool("outputs"), AllowUnknown: c.Bool("allow-unknown")}
 }

@@ -15,8 +15,8 @@ func setattrCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "setattr",
 		Usage:     "change, add and remove attributes of nodes",
-		UsageText: "onnxtool setattr MODEL [--node NAME...] [--makes TENSOR...] [--op OPERATOR...] [--in GRAPH...] [--set NAME=VALUE...] [--remove NAME...] -o OUT",
-		Description: `Nodes are chosen by name, by what they make, and by operator: all that one of these means, in subgraphs and functions too, of those that stand where --in says. Each is a name, a
+		UsageText: "onnxtool setattr MODEL [--node NAME...] [--makes TENSOR...] [--op OPERATOR...] [--graph GRAPH...] [--set NAME=VALUE...] [--remove NAME...] -o OUT",
+		Description: `Nodes are chosen by name, by what they make, and by operator: all that one of these means, in subgraphs and functions too, of those that stand where --graph says. Each is a name, a
 glob or re: and a regular expression. Graphs are called as check calls them: main, choose/then_branch, function local.Scale.
 
 Values are read by the types that the operator gives its attributes: 1; 0.5; text; lists 1,2,3; an element type by name for attributes such as to; a tensor as
@@ -26,7 +26,7 @@ string, ints, floats, strings, tensor or type.
    onnxtool setattr in.onnx -o out.onnx --op Resize --set mode=nearest --remove cubic_coeff_a
    onnxtool setattr in.onnx -o out.onnx --node 'head/softmax_*' --set axis=1`,
 		Flags: editFlags(append(nodeChoiceFlags("change"),
-			&cli.StringSliceFlag{Name: "in", Usage: "only nodes of this `GRAPH`: main, a subgraph such as choose/then_branch, \"function local.Scale\", or a pattern"},
+			&cli.StringSliceFlag{Name: "graph", Usage: "only nodes of this `GRAPH`: main, a subgraph such as choose/then_branch, \"function local.Scale\", or a pattern"},
 			&cli.StringSliceFlag{Name: "set", Usage: "`NAME=VALUE` of an attribute; NAME:TYPE=VALUE where the operator is not known"},
 			&cli.StringSliceFlag{Name: "remove", Usage: "`NAME` of an attribute that goes"},
 		)...),

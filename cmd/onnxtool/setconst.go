@@ -13,10 +13,10 @@ func setconstCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "setconst",
 		Usage:     "set the value of an initializer or a Constant; make one the other",
-		UsageText: "onnxtool setconst MODEL NAME --value ELEMENTS|--npy FILE [--dtype TYPE] [--reshape DIMS] [--only NODE...] [--in GRAPH] -o OUT\n   onnxtool setconst MODEL [NAME...] --as initializer|constant -o OUT",
-		Description: `NAME is that of an initializer, of what a Constant makes, or of the Constant, in the graph, a subgraph or a function; --in says which, where several have it.
+		UsageText: "onnxtool setconst MODEL NAME --value ELEMENTS|--npy FILE [--dtype TYPE] [--shape DIMS] [--only NODE...] [--graph GRAPH] -o OUT\n   onnxtool setconst MODEL [NAME...] --as initializer|constant -o OUT",
+		Description: `NAME is that of an initializer, of what a Constant makes, or of the Constant, in the graph, a subgraph or a function; --graph says which, where several have it.
 Elements are parted by commas, in row-major order; a string that holds a comma stands in double quotes. Element type and shape have to be those of the old value, unless --dtype and
---reshape ask for others. --reshape alone keeps the elements.
+--shape ask for others. --shape alone keeps the elements.
 
 All nodes that read the constant see the new value, and are told. With --only the given nodes get it, in a copy of their own.
 
@@ -28,9 +28,9 @@ All nodes that read the constant see the new value, and are told. With --only th
 			&cli.StringFlag{Name: "value", Usage: "the new `ELEMENTS`, such as 0.5 or 1,2,3"},
 			&cli.StringFlag{Name: "npy", Usage: "the new value is the array in `FILE`"},
 			&cli.StringFlag{Name: "dtype", Usage: "the new value is of the element type `TYPE`"},
-			&cli.StringFlag{Name: "reshape", Usage: "the new value has the shape `DIMS`, such as [2,3]; any: that of the array"},
+			&cli.StringFlag{Name: "shape", Usage: "the new value has the shape `DIMS`, such as [2,3]; any: that of the array"},
 			&cli.StringSliceFlag{Name: "only", Usage: "nodes of this `NAME` or pattern get the new value, in a copy of their own"},
-			&cli.StringSliceFlag{Name: "in", Usage: "the constant of this `GRAPH`: main, a subgraph such as choose/then_branch, \"function local.Scale\", or a pattern"},
+			&cli.StringSliceFlag{Name: "graph", Usage: "the constant of this `GRAPH`: main, a subgraph such as choose/then_branch, \"function local.Scale\", or a pattern"},
 			&cli.StringFlag{Name: "as", Usage: "make the constants, all or those named, of this `FORM`: initializer or constant"},
 		),
 		Action: runSetconst,
@@ -39,7 +39,7 @@ All nodes that read the constant see the new value, and are told. With --only th
 
 func runSetconst(c *cli.Context) error {
 	if c.IsSet("as") {
-		for _, f := range []string{"value", "npy", "dtype", "reshape", "only", "in"} {
+		for _, f := range []string{"value", "npy", "dtype", "shape", "only", "graph"} {
 			if c.IsSet(f) {
 				return usagef("--as changes how constants stand, and --%s their value: give one of the two", f)
 			}
@@ -55,17 +55,17 @@ func runSetconst(c *cli.Context) error {
 		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("a model and a constant's name are needed, %d arguments given", c.NArg()),
 			Hint: "for example onnxtool setconst in.onnx axes --value 2,3 -o out.onnx"}
 	}
-	change := surgery.ConstantChange{Name: c.Args().Get(1), Graphs: c.StringSlice("in"), Only: c.StringSlice("only")}
+	change := surgery.ConstantChange{Name: c.Args().Get(1), Graphs: c.StringSlice("graph"), Only: c.StringSlice("only")}
 	var err error
 	if c.IsSet("dtype") {
 		if change.Type, err = onnxpb.ParseType(c.String("dtype")); err != nil {
 			return err
 		}
 	}
-	switch text := c.String("reshape"); {
+	switch text := c.String("shape"); {
 	case text == "any":
 		change.AnyShape = true
-	case c.IsSet("reshape"):
+	case c.IsSet("shape"):
 		if change.Shape, err = onnxpb.ParseDims(text); err != nil {
 			return err
 		}
@@ -78,8 +78,8 @@ func runSetconst(c *cli.Context) error {
 		change.Text = &text
 	case c.IsSet("npy"):
 		change.Load = func(want onnxpb.TensorProto_DataType) (*onnxpb.Array, error) { return readNPY(c.String("npy"), want) }
-	case !c.IsSet("reshape"):
-		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: "there is no new value", Hint: "give --value, --npy or --reshape; --as changes how the constant stands"}
+	case !c.IsSet("shape"):
+		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: "there is no new value", Hint: "give --value, --npy or --shape; --as changes how the constant stands"}
 	}
 	return editFile(c, c.Args().First(), func(m *onnxpb.ModelProto) (*surgery.Report, error) {
 		return surgery.SetConstant(m, change)

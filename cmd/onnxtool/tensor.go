@@ -18,7 +18,7 @@ func tensorCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "tensor",
 		Usage:     "see initializers and Constants, or export one",
-		UsageText: "onnxtool tensor MODEL [NAME...] [--in GRAPH] [--hist N] [--json]\n   onnxtool tensor MODEL NAME --npy|--raw|--text FILE",
+		UsageText: "onnxtool tensor MODEL [NAME...] [--graph GRAPH] [--hist N] [--json]\n   onnxtool tensor MODEL NAME --npy|--raw|--text FILE",
 		Description: `Prints element type, shape and statistics (least, greatest, mean, deviation, zeros, NaNs, infinities, the first elements) of the constants that are named, in the graph, its subgraphs
 and functions; patterns will do. Without names all are listed, without statistics. With --npy, --raw or --text one is written to a file, - for standard output. External data is
 read piece by piece.
@@ -27,7 +27,7 @@ read piece by piece.
    onnxtool tensor model.onnx 'conv*.weight'
    onnxtool tensor model.onnx conv1.weight --npy weight.npy`,
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "in", Usage: "constants of this `GRAPH`: main, a subgraph such as choose/then_branch, \"function local.Scale\", or a pattern"},
+			&cli.StringSliceFlag{Name: "graph", Usage: "constants of this `GRAPH`: main, a subgraph such as choose/then_branch, \"function local.Scale\", or a pattern"},
 			&cli.IntFlag{Name: "hist", Usage: "draw a histogram of `N` parts"},
 			&cli.StringFlag{Name: "npy", Usage: "write the tensor as an array of NumPy to `FILE`"},
 			&cli.StringFlag{Name: "raw", Usage: "write the elements to `FILE`, as raw_data holds them: little endian"},
@@ -81,13 +81,13 @@ func runTensor(c *cli.Context) error {
 		return err
 	}
 	defer f.Close()
-	list, err := surgery.ChooseConstants(f.Model, names, c.StringSlice("in"))
+	list, err := surgery.ChooseConstants(f.Model, names, c.StringSlice("graph"))
 	if err != nil {
 		return onnxpb.InFile(err, path)
 	}
 	if form != "" {
 		if len(list) != 1 {
-			return &onnxpb.Error{File: path, Msg: fmt.Sprintf("%d tensors match, and one goes to a file", len(list)), Hint: "name one, with --in where several have its name"}
+			return &onnxpb.Error{File: path, Msg: fmt.Sprintf("%d tensors match, and one goes to a file", len(list)), Hint: "name one, with --graph where several have its name"}
 		}
 		return exportTensor(c, f, path, list[0], form, file)
 	}
