@@ -139,8 +139,8 @@ func typeOfAttribute(a *onnxpb.AttributeProto) string {
 	return ""
 }
 
-// attributeText writes the value of an attribute for a report.
-func attributeText(a *onnxpb.AttributeProto) string {
+// AttributeText writes the value of an attribute for people, shortened where it is long; "" where there is none.
+func AttributeText(a *onnxpb.AttributeProto) string {
 	short := func(v any) string { return onnxpb.Shortened(strings.ReplaceAll(fmt.Sprint(v), " ", ","), 60) }
 	switch {
 	case a == nil:

@@ -20,10 +20,7 @@ func (x *insertion) unite() error {
 			return err
 		}
 	}
-	if v := x.block.GetIrVersion(); v > x.m.GetIrVersion() && x.m.GetIrVersion() >= 4 {
-		x.r.Add("changed", "model", "ir_version", fmt.Sprint(x.m.GetIrVersion()), fmt.Sprint(v))
-		x.m.IrVersion = proto.Int64(v)
-	}
+	x.raiseVersion()
 	have := map[string]bool{}
 	for _, c := range x.m.Configuration {
 		have[c.GetName()] = true
@@ -39,6 +36,14 @@ func (x *insertion) unite() error {
 	}
 	x.block.MetadataProps = nil
 	return nil
+}
+
+// raiseVersion gives the model the block's IR version where that is a newer one.
+func (x *insertion) raiseVersion() {
+	if v := x.block.GetIrVersion(); v > x.m.GetIrVersion() && x.m.GetIrVersion() >= 4 {
+		x.r.Add("changed", "model", "ir_version", fmt.Sprint(x.m.GetIrVersion()), fmt.Sprint(v))
+		x.m.IrVersion = proto.Int64(v)
+	}
 }
 
 // everyNode calls fn with nodes and those of their subgraphs.

@@ -186,7 +186,7 @@ func (e *attributeEdit) change(n *onnxpb.NodeProto, f *facts, c AttributeChange)
 			}
 		}
 		n.Attribute = kept
-		e.r.Add("removed", "attribute", n.Label()+"."+c.Name, attributeText(old), "")
+		e.r.Add("removed", "attribute", n.Label()+"."+c.Name, AttributeText(old), "")
 		return nil
 	}
 	known, err := wantedType(fact, old, c, f)
@@ -202,10 +202,10 @@ func (e *attributeEdit) change(n *onnxpb.NodeProto, f *facts, c AttributeChange)
 	}
 	if old == nil {
 		n.Attribute = append(n.Attribute, value)
-		e.r.Add("added", "attribute", n.Label()+"."+c.Name, "", attributeText(value))
+		e.r.Add("added", "attribute", n.Label()+"."+c.Name, "", AttributeText(value))
 		return nil
 	}
-	was := attributeText(old)
+	was := AttributeText(old)
 	next := proto.Clone(value).(*onnxpb.AttributeProto)
 	// What is said about the attribute stays.
 	next.DocString = old.DocString
@@ -216,7 +216,7 @@ func (e *attributeEdit) change(n *onnxpb.NodeProto, f *facts, c AttributeChange)
 	if proto.Equal(next, old) {
 		return nil
 	}
-	now := attributeText(value)
+	now := AttributeText(value)
 	if was == now { // too long to be written out
 		was, now = was+" (old)", now+" (new)"
 	}

@@ -12,12 +12,13 @@ import (
 // wire is one value of a model, in whichever graph: who makes it and who reads it.
 type wire struct {
 	name    string
-	in      *frame            // the graph that defines it
-	node    *onnxpb.NodeProto // that makes it; nil for inputs and initializers
-	input   bool              // an input of its graph
-	init    bool              // an initializer, dense or sparse
-	output  bool              // an output of its own graph
-	kept    bool              // named by training information or by the quantisation annotation of another value, which no node reads
+	in      *frame              // the graph that defines it
+	node    *onnxpb.NodeProto   // that makes it; nil for inputs and initializers
+	input   bool                // an input of its graph
+	init    bool                // an initializer, dense or sparse
+	dense   *onnxpb.TensorProto // of a dense initializer
+	output  bool                // an output of its own graph
+	kept    bool                // named by training information or by the quantisation annotation of another value, which no node reads
 	readers []reader
 }
 
@@ -157,7 +158,8 @@ func (w *wires) enter(f *frame) {
 		def(v.GetName(), nil).input = true
 	}
 	for _, t := range g.GetInitializer() {
-		def(t.GetName(), nil).init = true
+		v := def(t.GetName(), nil)
+		v.init, v.dense = true, t
 	}
 	for _, t := range g.GetSparseInitializer() {
 		def(sparseName(t), nil).init = true
@@ -292,13 +294,18 @@ func unique(names []string) []string {
 
 // typeOf returns what is known of a value in the model as it was when that was asked for first; never nil.
 func (w *wires) typeOf(v *wire) *shape.Value {
-	if w.shapes == nil {
-		w.shapes = shape.Infer(w.m, shape.Options{})
-	}
+	w.infer()
 	if t := w.shapes.Of(v.in.graph, v.name); t != nil {
 		return t
 	}
 	return &shape.Value{}
+}
+
+// infer finds out what is known of all values, if it has not by now.
+func (w *wires) infer() {
+	if w.shapes == nil {
+		w.shapes = shape.Infer(w.m, shape.Options{})
+	}
 }
 
 // agreement is how the types of two values go together.

@@ -77,6 +77,8 @@ func commands() []*cli.Command {
 		rewireCommand(),
 		swapCommand(),
 		insertCommand(),
+		matchCommand(),
+		replaceCommand(),
 		expandDimCommand(),
 		extractCommand(),
 		mergeCommand(),
