@@ -185,7 +185,7 @@ func newMatching(w *wires, pattern *onnxpb.ModelProto, o MatchOptions) (*matchin
 		}
 		x.budget += 1 + len(n.node.GetInput())
 	}
-	x.budget = 1000*x.budget + 1_000_000
+	x.budget = 100*x.budget + 100_000
 	return x, x.plan(usage)
 }
 
@@ -502,6 +502,9 @@ func (x *matching) attributes(p, n *onnxpb.NodeProto) bool {
 		}
 		ref := want.GetRefAttrName()
 		if ref == "" {
+			if have.GetType() == onnxpb.AttributeProto_FLOAT && want.GetType() == onnxpb.AttributeProto_INT {
+				want = onnxpb.Float(want.GetName(), float32(want.GetI())) // as people write 1 for 1.0
+			}
 			if have == nil || !x.sameAttribute(have, want) {
 				return false
 			}
