@@ -10,7 +10,8 @@ import (
 
 // NodeChoice says which nodes are meant: all that one of its lists names, of those that stand in one of Graphs. Which edits mean the nodes of functions and of training graphs too, they tell.
 type NodeChoice struct {
-	// Names are names of nodes, globs, or re: and a regular expression (see RenameRule). A name that several nodes have is told apart by the subgraph: choose/then_branch/NAME.
+	// Names are names of nodes, globs, or re: and a regular expression (see RenameRule). A name that several nodes have is told apart by the subgraph: choose/then_branch/NAME; a node without one is
+	// called by its operator and first output: "Conv -> y".
 	Names []string
 	// Makes are names of values, in the same way, and mean the nodes that make them: so nodes without a name can be meant too.
 	Makes []string

@@ -186,3 +186,15 @@ func TestDeleteKeepsTraining(t *testing.T) {
 		t.Errorf("the branch is %v", then)
 	}
 }
+
+// TestDeleteTellsInputsOnce names what nothing reads any more once each, also initializers that are inputs.
+func TestDeleteTellsInputsOnce(t *testing.T) {
+	m := fromText(t, `g (float[2] x, float[2] w = {1,2}) => (float[2] y) { h = Add (x, w) y = Neg (h) }`)
+	r, err := Delete(m, NodeChoice{Makes: []string{"h"}}, DeleteOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Notes) != 1 || strings.Count(r.Notes[0], `"w"`) != 1 {
+		t.Errorf("notes %q", r.Notes)
+	}
+}

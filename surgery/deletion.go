@@ -315,15 +315,17 @@ func (d *deletion) rebuild(f *frame) {
 // orphans are the values, outside of what goes, that nodes which go read.
 func (d *deletion) orphans() []*wire {
 	var list []*wire
+	seen := map[*wire]bool{}
 	for _, f := range d.frames {
 		if d.swallowed(f) {
 			continue
 		}
 		for name := range definitions(f.graph) {
 			v := f.values[name]
-			if v.node != nil && d.gone[v.node] || len(list) > 0 && list[len(list)-1] == v {
+			if v.node != nil && d.gone[v.node] || seen[v] { // an initializer that is an input too comes twice
 				continue
 			}
+			seen[v] = true
 			for _, r := range v.readers {
 				if d.gone[r.node] && r.node != nil || d.swallowed(r.in) {
 					list = append(list, v)

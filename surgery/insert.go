@@ -347,13 +347,13 @@ func (x *insertion) finish() error {
 			return err
 		}
 	}
-	for _, v := range x.m.Graph.GetOutput() {
+	for _, v := range x.at.graph.GetOutput() {
 		if t := v.GetType().GetTensorType(); !typeKnown(v.GetType()) || made[v.GetName()] && t != nil && t.Shape == nil {
-			if t := found.Value(v.GetName()).Proto(); t != nil {
-				v.Type = t
+			if t := found.Of(x.at.graph, v.GetName()); t != nil && t.Proto() != nil {
+				v.Type = t.Proto()
 			}
 		}
-		if !typeKnown(v.GetType()) {
+		if !typeKnown(v.GetType()) && x.at == x.main {
 			return &onnxpb.Error{Tensor: v.GetName(), Msg: "the element type of this output does not follow", Hint: "declare it as an output of the block"}
 		}
 	}

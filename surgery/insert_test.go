@@ -242,3 +242,33 @@ func TestInsertExternal(t *testing.T) {
 		t.Errorf("the block was changed: %s", got)
 	}
 }
+
+// TestInsertAtASubgraphsOutput keeps the type of an output of a branch in whose place the block comes.
+func TestInsertAtASubgraphsOutput(t *testing.T) {
+	m := fromText(t, `g (bool c, float[4] x) => (float[4] y) { [choose] y = If (c) <then_branch = t () => (float[4] ty) { ty = Neg (x) }, else_branch = e () => (float[4] ey) { ey = Abs (x) }> }`)
+	b := fromText(t, `b (float[N] p) => (float[N] q) { q = Sqrt (p) }`)
+	b.Graph.Input[0].Type, b.Graph.Output[0].Type = nil, nil
+	if _, err := Insert(m, b, InsertOptions{Inputs: map[string]string{"p": "choose/then_branch/ty"}, Outputs: map[string]string{"q": "choose/then_branch/ty"}, Readers: ReaderChoice{Outputs: true}}); err != nil {
+		t.Fatal(err)
+	}
+	valid(t, m, "after")
+	out := m.Graph.Node[0].Attr("then_branch").G.Output[0]
+	if s := out.GetName() + " " + onnxpb.FormatTypeProto(out.GetType()); s != "ty float32 [4]" {
+		t.Error(s)
+	}
+}
+
+// TestNodesWithoutNames means them by operator and first output, in every edit that chooses readers.
+func TestNodesWithoutNames(t *testing.T) {
+	m := fromText(t, `g (float[2] x) => (float[2] y, float[2] z) { h = Neg (x) k = Abs (x) y = Exp (h) z = Sqrt (h) }`)
+	if _, err := Rewire(m, "h", "k", ReaderChoice{Nodes: []string{"Exp -> y"}}); err != nil {
+		t.Fatal(err)
+	}
+	if m.Graph.Node[2].Input[0] != "k" || m.Graph.Node[3].Input[0] != "h" {
+		t.Error(toText(t, m))
+	}
+	if from, err := NodeInput(m, "Sqrt -> z", 0); err != nil || from != "h" {
+		t.Error(from, err)
+	}
+	failsWith(t, m, func(m *onnxpb.ModelProto) (*Report, error) { return Rewire(m, "h", "k", ReaderChoice{Nodes: []string{"Exp -> q"}}) }, onnxpb.Unfit, `"Exp -> y"`)
+}

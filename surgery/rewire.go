@@ -12,7 +12,7 @@ import (
 // ReaderChoice says which of the places where a value is read are meant. The zero value means all that nodes are, at any depth of subgraphs and in training graphs.
 type ReaderChoice struct {
 	// Nodes are names of nodes, globs, or re: and a regular expression (see RenameRule): those that read the value, and those in whose subgraphs it is read. A name that
-	// several readers have is told apart by the subgraph: choose/then_branch/NAME. None means all.
+	// several readers have is told apart by the subgraph: choose/then_branch/NAME; one without a name is called by its operator and first output: "Conv -> y". None means all.
 	Nodes []string
 	// Inputs are the indices of the inputs of these nodes. None means all.
 	Inputs []int
@@ -227,8 +227,8 @@ func (c ReaderChoice) patterns(readers []reader) ([]*pattern, error) {
 // called tells whether a pattern means a reader, and whether it does so by the name of the reader itself, and not of a node around it.
 func (r reader) called(p *pattern) (means, own bool) {
 	named := func(f *frame, n *onnxpb.NodeProto) bool {
-		name := n.GetName()
-		return name != "" && (p.matches(name) || p.exact && f.path(name) == p.text)
+		name := n.Label()
+		return p.matches(name) || p.exact && f.path(name) == p.text
 	}
 	if r.node != nil && named(r.in, r.node) {
 		return true, true
@@ -249,10 +249,10 @@ func (w *rewiring) noReader(text string, from []*wire, readers []reader) error {
 	}
 	var names []string
 	for _, n := range w.nodes() {
-		if n.node.GetName() == text {
+		if n.node.Label() == text {
 			return e
 		}
-		names = append(names, n.node.GetName())
+		names = append(names, n.node.Label())
 	}
 	if near := Nearest(text, names, 3); len(near) > 0 {
 		return &onnxpb.Error{Msg: fmt.Sprintf("there is no node %q", text), Hint: "did you mean " + quoteList(near) + "?"}

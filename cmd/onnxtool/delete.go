@@ -16,7 +16,7 @@ func deleteCommand() *cli.Command {
 several inputs have, --input says which. Outputs of the model keep their names. With --cut, what the nodes made becomes an input of the model.
 
 --node, --makes and --op may be repeated, and take a name, a glob (*, ?, [a-z], [!a-z]; * matches / as well), or re: and a regular expression that matches the whole
-name. All nodes go that one of them means, in subgraphs at any depth too. --makes means a node by a tensor that it makes: so nodes without a name can go.
+name. All nodes go that one of them means, in subgraphs at any depth too. --makes means a node by a tensor that it makes. A node without a name is also called by its operator and first output, as messages call it: 'Conv -> y'.
 --graph leaves those of some graphs, and of functions, which are meant only so. What a function's values are hangs on its calls: its nodes need --allow-unknown.
 Initializers and Constant nodes that only these nodes read go with them.
 

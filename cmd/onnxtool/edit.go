@@ -20,7 +20,8 @@ func editCommand() *cli.Command {
 		Description: `Each step is an edit as its own command makes it, without the model and without -o: what it edits is what the step before it made. The model is
 read once and written once. Where a step fails nothing is written, and the message names the step.
 
-   onnxtool edit in.onnx -o out.onnx -- rename --input 0=image -- setbatch N -- strip --docs
+   onnxtool edit in.onnx -o out.onnx -- rename --input x=image -- setbatch N -- strip --docs
+   onnxtool edit in.onnx -o out.onnx -- setinput image --dtype uint8 -- setconst axes --value 2,3 -- dropoutput aux
    onnxtool edit in.onnx --in-place -- delete --op Dropout -- tidy
    onnxtool edit in.onnx -o out.onnx -- insert block.onnx --after features -- infer`,
 		Flags:  editFlags(),
@@ -152,6 +153,9 @@ func (s *editSteps) run() error {
 	return err
 }
 
+// modelLast are the commands that take their model behind what they do to it; all others take it first.
+var modelLast = map[string]bool{"setbatch": true, "setdim": true}
+
 // call runs the command of a step, with the model where that command takes it.
 func (s *editSteps) call(step []string) error {
 	app := newApp(s.edit.App.Writer, s.edit.App.ErrWriter)
@@ -164,10 +168,10 @@ func (s *editSteps) call(step []string) error {
 		return usagef("a step has no --help: see onnxtool help %s", step[0])
 	}
 	model := s.edit.Args().First()
-	if at := slices.Index(args, "--"); step[0] == "insert" && at >= 0 {
-		args = slices.Insert(args, at+1, model)
-	} else {
+	if at := slices.Index(args, "--"); modelLast[step[0]] || at < 0 {
 		args = append(args, model)
+	} else {
+		args = slices.Insert(args, at+1, model)
 	}
 	app.Writer = io.Discard // a step tells nothing by itself
 	return app.Run(args)

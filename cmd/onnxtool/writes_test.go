@@ -18,7 +18,7 @@ import (
 var editArgs = map[string]string{
 	"rename": "M --input x=image", "infer": "M", "setinput": "M x --dtype float16", "setoutput": "M y --name result", "setbatch": "4 M", "setdim": "N=4 M", "addoutput": "M h", "dropoutput": "M z",
 	"delete": "M --node second", "rewire": "M h x", "swap": "M w v", "insert": "M --op Neg --after h", "expand-dim": "M y --axis 0", "extract": "M --to h", "setattr": "M --node second --set alpha=0.5",
-	"setconst": "M w --value 1,3", "dedup": "M", "strip": "M --docs", "names": "M", "inline": "M", "fill": "M", "tidy": "M", "edit": "M -- rename --input x=image -- tidy", "from-json": "", "from-text": "",
+	"setconst": "M w --value 1,3", "dedup": "M", "strip": "M --docs", "names": "M", "inline": "M", "replace": "M --find (x)=>(y){y=LeakyRelu<alpha:float=@a>(x)} --with (x)=>(y){y=Elu<alpha:float=@a>(x)}", "fill": "M", "tidy": "M", "edit": "M -- rename --input x=image -- tidy", "from-json": "", "from-text": "",
 }
 
 const editModel = `<ir_version: 8, opset_import: ["": 17, "local": 1]> g (float[N,2] x) => (float[N,2] y, float[N,2] z) <float[2] w = {1,2}, float[2] v = {1,2}>
@@ -85,6 +85,23 @@ func TestNothingIsOverwritten(t *testing.T) {
 			files(2)
 			run("m.onnx", 0, "-o", "out.onnx")
 			files(3)
+			if c.Name == "edit" {
+				return
+			}
+			// As a step of edit it makes the same bytes.
+			step := append([]string{"edit", "m.onnx", "-o", "step.onnx", "--", c.Name}, strings.Fields(strings.ReplaceAll(args, "M", ""))...)
+			cmd := exec.Command("onnxtool", step...)
+			cmd.Dir = dir
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %v: %s", step, err, out)
+			}
+			alone, err := os.ReadFile(filepath.Join(dir, "out.onnx"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if inStep, err := os.ReadFile(filepath.Join(dir, "step.onnx")); err != nil || !bytes.Equal(alone, inStep) {
+				t.Errorf("%v makes other bytes than the command alone (%v)", step, err)
+			}
 		})
 	}
 	if n < 20 {
