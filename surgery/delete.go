@@ -29,6 +29,8 @@ type DeleteOptions struct {
 	Input *int
 	// AllowUnknown bypasses nodes, too, of which it is not known whether the input has the output's type and shape; never those of which it is known that it has not.
 	AllowUnknown bool
+	// Retype bypasses nodes, too, of which it is known that the input has another type or shape than the output: what the model declares of the values behind them follows, and a contradiction is refused.
+	Retype bool
 	// Tidy removes what no output needs any more, as Tidy does.
 	Tidy bool
 }
@@ -48,8 +50,8 @@ type DeleteOptions struct {
 func Delete(m *onnxpb.ModelProto, nodes NodeChoice, o DeleteOptions) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		r := &Report{Edit: "delete"}
-		if o.Cut && (o.Input != nil || o.AllowUnknown) {
-			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: "a cut has no bypass: neither an input that takes the place of the output nor one of unknown type", Hint: "leave one out"}
+		if o.Cut && (o.Input != nil || o.AllowUnknown || o.Retype) {
+			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: "a cut has no bypass: neither an input that takes the place of the output nor one of unknown or another type", Hint: "leave one out"}
 		}
 		parts := []*wires{newWires(m)}
 		if len(nodes.Graphs) > 0 {
@@ -62,7 +64,10 @@ func Delete(m *onnxpb.ModelProto, nodes NodeChoice, o DeleteOptions) (*Report, e
 			return nil, nodes.hintFunctions(m, err)
 		}
 		var before *shape.Result
-		if o.AllowUnknown {
+		var declared *redeclaration
+		if o.Retype {
+			declared = beforeEdit(m)
+		} else if o.AllowUnknown {
 			before = shape.Infer(m, shape.Options{})
 		}
 		of := map[*wires][]placed{}
@@ -85,10 +90,14 @@ func Delete(m *onnxpb.ModelProto, nodes NodeChoice, o DeleteOptions) (*Report, e
 				f.Node, f.ValueInfo = w.main.graph.Node, w.main.graph.ValueInfo
 			}
 		}
-		if o.AllowUnknown {
-			if err := newFaults(before, shape.Infer(m, shape.Options{})); err != nil {
-				return nil, err
-			}
+		switch {
+		case declared != nil:
+			err = declared.afterEdit(r)
+		case o.AllowUnknown:
+			err = newFaults(before, shape.Infer(m, shape.Options{}))
+		}
+		if err != nil {
+			return nil, err
 		}
 		if o.Tidy {
 			t, err := Tidy(m)

@@ -128,7 +128,7 @@ func (d *deletion) through(n placed, out *wire) (*wire, error) {
 		index int
 		wire  *wire
 	}
-	var fits, untold []candidate
+	var fits, untold, others []candidate
 	inputs := n.node.GetInput()
 	want := d.typeOf(out)
 	seen := map[*wire]bool{}
@@ -146,6 +146,8 @@ func (d *deletion) through(n placed, out *wire) (*wire, error) {
 			fits = append(fits, candidate{i, v})
 		case typesUntold:
 			untold = append(untold, candidate{i, v})
+		default:
+			others = append(others, candidate{i, v})
 		}
 	}
 	fail := func(kind onnxpb.Kind, msg, hint string) error {
@@ -162,6 +164,9 @@ func (d *deletion) through(n placed, out *wire) (*wire, error) {
 		return list
 	}
 	fits, untold = live(fits), live(untold)
+	if len(fits) == 0 && d.o.Retype {
+		fits = live(append(untold, others...))
+	}
 	if len(fits) == 0 && len(untold) > 0 {
 		c := untold[0]
 		switch {
@@ -191,7 +196,7 @@ func (d *deletion) through(n placed, out *wire) (*wire, error) {
 		if len(have) == 0 {
 			return nil, fail(onnxpb.Refused, msg+"it has none", "cut the node, or delete its readers too")
 		}
-		return nil, fail(onnxpb.Unfit, msg+"it reads "+strings.Join(have, ", "), "cut the node, or wire its readers to another tensor first: see onnxtool rewire")
+		return nil, fail(onnxpb.Unfit, msg+"it reads "+strings.Join(have, ", "), "cut the node, or let its readers get another type or shape (--retype)")
 	}
 	var which []string
 	for _, c := range fits {

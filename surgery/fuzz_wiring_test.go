@@ -68,7 +68,36 @@ func wiringEditsOf(m *onnxpb.ModelProto, pick uint8, any func(int) string) map[s
 		"expand inputs":   expand(surgery.ExpandOptions{Axis: int(pick%4) - 2, Inputs: []string{any(0)}}),
 		"set the output":  setOutput(surgery.OutputSpec{Type: onnxpb.TensorProto_FLOAT16, Name: "renamed", Shape: []onnxpb.Dim{{}, onnxpb.Number(3)}}),
 		"output layout":   setOutput(surgery.OutputSpec{Layout: surgery.NHWC, SwapRGB: true}),
-		"order inputs":    func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.OrderInputs(m, []string{any(0)}) },
-		"order outputs":   func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.OrderOutputs(m, []string{output}) },
+		"replace": func(m *onnxpb.ModelProto) (*surgery.Report, error) {
+			return surgery.Replace(m, anyPattern(m, pick), identityBlock, surgery.ReplaceOptions{MatchOptions: surgery.MatchOptions{AnyAttributes: true}, Retype: pick%2 == 0})
+		},
+		"rewire retyped": rewire(any(0), any(1), surgery.ReaderChoice{Retype: true, Outputs: pick%2 == 0}),
+		"delete retyped": del(surgery.NodeChoice{Makes: []string{any(0)}}, surgery.DeleteOptions{Retype: true}),
+		"insert retyped": insert(surgery.InsertOptions{Inputs: from(any(0)), Outputs: to(any(1)), Readers: surgery.ReaderChoice{Retype: true}}),
+		"order inputs":   func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.OrderInputs(m, []string{any(0)}) },
+		"order outputs":  func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.OrderOutputs(m, []string{output}) },
 	}
 }
+
+// anyPattern is a pattern of a node of the model.
+func anyPattern(m *onnxpb.ModelProto, pick uint8) *onnxpb.ModelProto {
+	g := &onnxpb.GraphProto{Name: proto.String("pattern"), Input: []*onnxpb.ValueInfoProto{{Name: proto.String("in")}}, Output: []*onnxpb.ValueInfoProto{{Name: proto.String("out")}}}
+	if list := m.GetGraph().GetNode(); len(list) > 0 {
+		of := list[int(pick)%len(list)]
+		n := onnxpb.Node(of.GetOpType(), "", []string{"in"}, []string{"out"})
+		n.Domain = of.Domain
+		for i := 1; i < len(of.GetInput()); i++ {
+			more := string(rune('a' + i%20))
+			n.Input = append(n.Input, more)
+			if i < 20 {
+				g.Input = append(g.Input, &onnxpb.ValueInfoProto{Name: &more})
+			}
+		}
+		g.Node = append(g.Node, n)
+	}
+	return &onnxpb.ModelProto{Graph: g}
+}
+
+// identityBlock gives back what it takes.
+var identityBlock = &onnxpb.ModelProto{Graph: &onnxpb.GraphProto{Name: proto.String("same"), Input: []*onnxpb.ValueInfoProto{{Name: proto.String("in")}}, Output: []*onnxpb.ValueInfoProto{{Name: proto.String("out")}},
+	Node: []*onnxpb.NodeProto{onnxpb.Node("Identity", "same", []string{"in"}, []string{"out"})}}}

@@ -55,7 +55,8 @@ func Insert(m, block *onnxpb.ModelProto, o InsertOptions) (*Report, error) {
 		}
 		x := &insertion{rewiring: newRewiring(m, "insert", o.Readers), o: o, block: onnxpb.Clone(block), names: NewNames(m),
 			bound: map[string]*wire{}, to: map[string]string{}, replaced: map[*wire]*onnxpb.ValueInfoProto{}, retyped: map[string]*onnxpb.TypeProto{}}
-		x.shapes = shape.Infer(m, shape.Options{})
+		x.infer()
+		x.noteTypes()
 		x.valid = len(opset.Check(m, opset.CheckOptions{})) == 0
 		for _, step := range []func() error{x.bind, x.unite, x.place, x.rename, x.splice, x.finish} {
 			if err := step(); err != nil {
@@ -369,7 +370,7 @@ func (x *insertion) finish() error {
 			x.r.Add("changed", "output", v.GetName(), before, after)
 		}
 	}
-	if err := newFaults(x.shapes, found); err != nil {
+	if err := x.settle(found); err != nil {
 		return err
 	}
 	return x.faults(x.valid)
@@ -391,9 +392,12 @@ func (x *insertion) faults(everywhere bool) error {
 
 // mayFollow refuses that readers get what they were not made for.
 func (x *insertion) mayFollow(t target, was, now *shape.Value) error {
+	if x.o.Readers.Retype {
+		return nil
+	}
 	switch agree(was, now) {
 	case typesDiffer:
-		return &onnxpb.Error{Tensor: t.old.name, Msg: fmt.Sprintf("it is %s, and output %q of the block is %s: its readers are made for the former", was, t.output, now), Hint: "choose another place, or have the block give back what it takes"}
+		return &onnxpb.Error{Tensor: t.old.name, Msg: fmt.Sprintf("it is %s, and output %q of the block is %s: its readers are made for the former", was, t.output, now), Hint: "choose another place, or let its readers get another type or shape (--retype)"}
 	case typesUntold:
 		if !x.o.Readers.AllowUnknown {
 			return &onnxpb.Error{Tensor: t.old.name, Msg: fmt.Sprintf("it is %s, and output %q of the block is %s: whether they have one type and shape is not known", was, t.output, now), Hint: "declare them (see onnxtool infer), or allow what is not known"}

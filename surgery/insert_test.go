@@ -270,5 +270,7 @@ func TestNodesWithoutNames(t *testing.T) {
 	if from, err := NodeInput(m, "Sqrt -> z", 0); err != nil || from != "h" {
 		t.Error(from, err)
 	}
-	failsWith(t, m, func(m *onnxpb.ModelProto) (*Report, error) { return Rewire(m, "h", "k", ReaderChoice{Nodes: []string{"Exp -> q"}}) }, onnxpb.Unfit, `"Exp -> y"`)
+	failsWith(t, m, func(m *onnxpb.ModelProto) (*Report, error) {
+		return Rewire(m, "h", "k", ReaderChoice{Nodes: []string{"Exp -> q"}})
+	}, onnxpb.Unfit, `"Exp -> y"`)
 }

@@ -21,6 +21,11 @@ func TestLawsOfWiring(t *testing.T) {
 	swapping := func(a, b string, c ReaderChoice) edit {
 		return func(m *onnxpb.ModelProto) (*Report, error) { return Swap(m, a, b, c) }
 	}
+	replacing := func(pattern, block string, o ReplaceOptions) edit {
+		p, b := patternOf(t, pattern), patternOf(t, block)
+		return func(m *onnxpb.ModelProto) (*Report, error) { return Replace(m, p, b, o) }
+	}
+	const addPattern, subBlock = `(x, w) => (y) { y = Add (x, w) }`, `(x, w) => (y) { n = Neg (w) y = Sub (x, n) }`
 	setOutput := func(name string, s OutputSpec) edit {
 		return func(m *onnxpb.ModelProto) (*Report, error) { return SetOutput(m, name, s) }
 	}
@@ -144,6 +149,32 @@ func TestLawsOfWiring(t *testing.T) {
 			edit:    inserting(gainBlock, InsertOptions{Replace: map[string]string{"a": "x"}, Outputs: map[string]string{"b": "x"}}),
 			changes: `^model\.graph\.input\[0\]\.name$|^model\.graph\.node\[0\]\.input$|g\.node\[1\]\.attribute\[1\]\.g\.node\[0\]\.input$|algorithm\.node\[1\]\.(input|attribute\[1\]\.strings)$`,
 			large:   inserting(gainBlock, InsertOptions{Replace: map[string]string{"a": "x"}, Outputs: map[string]string{"b": "x"}}),
+		},
+		{
+			name: "Replace",
+			edit: replacing(addPattern, subBlock, ReplaceOptions{}),
+			fails: []edit{
+				replacing(`(x) => (y) { y = Mish (x) }`, subBlock, ReplaceOptions{}), replacing(addPattern, `(x) => (y) { y = ReduceMax (x) }`, ReplaceOptions{}), replacing(addPattern, `(x, w) => (z) { z = Add (x, w) }`, ReplaceOptions{}),
+				replacing(addPattern, `(x, w) => (y) { y = Nosuch (x) }`, ReplaceOptions{}),
+			},
+			changes: `^$`,
+			loses:   `^model\.graph\.node\[[15]\]$|^model\.graph\.node\[3\]\.attribute\[0\]\.g\.node\[0\]$|^model\.graph\.node\[4\]\.attribute\[0\]\.g\.node\[1\]\.attribute\[0\]\.g\.node\[0\]$`,
+			large:   replacing(addPattern, subBlock, ReplaceOptions{}),
+		},
+		{
+			name:    "Replace of another type",
+			edit:    replacing(`(h, l) => (s) { s = SequenceConstruct (h, l) }`, `(h) => (s) { s = SequenceConstruct (h, h) }`, ReplaceOptions{Retype: true}),
+			changes: `^$`,
+			loses:   `^model\.graph\.node\[6\]$`,
+			large:   replacing(addPattern, `(x, w) => (y) { y = Add (x, x) }`, ReplaceOptions{Retype: true}),
+		},
+		{
+			name:    "Rewire to another type",
+			edit:    rewire("h", "bias", ReaderChoice{Nodes: []string{"sequence"}, Retype: true}),
+			fails:   []edit{rewire("h", "cond", ReaderChoice{Retype: true}), rewire("h", "out", ReaderChoice{Retype: true})},
+			changes: `^model\.graph\.node\[6\]\.input$`,
+			loses:   `^model\.graph\.output\[1\]\.type`,
+			large:   rewire("v3", "x", ReaderChoice{Retype: true}),
 		},
 		{
 			name:    "ExpandDim",

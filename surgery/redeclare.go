@@ -91,8 +91,14 @@ func (d *redeclaration) afterEdit(r *Report) error {
 	gone := map[*onnxpb.ValueInfoProto]bool{}
 	eachDeclaration(d.m, func(g *onnxpb.GraphProto, v *onnxpb.ValueInfoProto, output bool) {
 		was, is := d.before.Of(g, v.GetName()), after.Of(g, v.GetName())
-		if was == nil || is == nil || was.String() == is.String() {
+		if is == nil || was != nil && was.String() == is.String() {
 			return
+		}
+		if was == nil { // a value that the edit made, or gave another name
+			if !contradicted(v.GetType(), is) {
+				return
+			}
+			was = &shape.Value{}
 		}
 		t := is.Proto()
 		if t == nil && !output {
@@ -134,6 +140,29 @@ func (d *redeclaration) afterEdit(r *Report) error {
 		b.graph.ValueInfo = kept
 	})
 	return d.holdTypes()
+}
+
+// contradicted tells whether a value cannot be what is declared of it.
+func contradicted(declared *onnxpb.TypeProto, is *shape.Value) bool {
+	t := declared.GetTensorType()
+	if t == nil || is.Kind == shape.Unknown {
+		return false
+	}
+	if is.Kind != shape.Tensor || t.GetElemType() != 0 && is.Elem != 0 && t.GetElemType() != int32(is.Elem) {
+		return true
+	}
+	if t.Shape == nil || !is.Ranked {
+		return false
+	}
+	if len(t.Shape.Dim) != len(is.Dims) {
+		return true
+	}
+	for i, d := range t.Shape.Dim {
+		if a, b := onnxpb.DimOf(d), dimOf(is.Dims[i]); a != (onnxpb.Dim{}) && b != (onnxpb.Dim{}) && a != b {
+			return true
+		}
+	}
+	return false
 }
 
 // declaredAs returns what to declare of a value of which was followed and is follows: what is declared stays in the dimensions that are the same.

@@ -17,6 +17,8 @@ type ReplaceOptions struct {
 	MatchOptions
 	// BlockDir is the directory that the block's external data is relative to. The model's is MatchOptions.Dir.
 	BlockDir string
+	// Retype lets the block give back another type or shape than the pattern does: what the model declares of the values behind follows, and a contradiction is refused.
+	Retype bool
 }
 
 // Replace puts a block, the graph of another model, in the place of every group of nodes that has the form of a pattern; see Match. The block takes what the pattern takes, or some of it, and gives back
@@ -150,6 +152,8 @@ func newReplacement(x *matching, block *onnxpb.ModelProto, o ReplaceOptions, r *
 		}
 	}
 	join.raiseVersion()
+	join.c.Retype = o.Retype
+	join.noteTypes()
 	return &replacement{x: x, r: r, join: join, block: g, dense: map[string]string{}}, nil
 }
 
@@ -348,9 +352,12 @@ func (b *replacement) settle(matches []PatternMatch) error {
 			if now == nil {
 				now = &shape.Value{}
 			}
+			if b.join.c.Retype {
+				continue
+			}
 			switch agree(was, now) {
 			case typesDiffer:
-				return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: v.name, Msg: fmt.Sprintf("it is %s, and would be %s: its readers are made for the former", was, now), Hint: "have the block give back what the pattern does"}
+				return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: v.name, Msg: fmt.Sprintf("it is %s, and would be %s: its readers are made for the former", was, now), Hint: "have the block give back what the pattern does, or let its readers get another type or shape (--retype)"}
 			case typesUntold:
 				// An operator that is not known, say: what is known of the value stays with it.
 				if t := was.Proto(); t != nil && !declared[g][v.name] {
@@ -361,7 +368,7 @@ func (b *replacement) settle(matches []PatternMatch) error {
 			}
 		}
 	}
-	if err := newFaults(x.shapes, shape.Infer(x.m, shape.Options{})); err != nil {
+	if err := b.join.settle(shape.Infer(x.m, shape.Options{})); err != nil {
 		return err
 	}
 	return b.join.faults(b.join.valid)

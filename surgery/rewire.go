@@ -20,6 +20,8 @@ type ReaderChoice struct {
 	Outputs bool
 	// AllowUnknown goes on where it is not known whether the two values have one type and shape; never where it is known that they have not.
 	AllowUnknown bool
+	// Retype lets the readers get another element type or shape, known or not: what the model declares of the values behind them follows, and a contradiction is refused.
+	Retype bool
 }
 
 // Rewire has readers of the value from read the value to instead. Both may be values of subgraphs, as long as the readers can see them. Nodes are put in another order where that is needed.
@@ -32,6 +34,7 @@ type ReaderChoice struct {
 func Rewire(m *onnxpb.ModelProto, from, to string, c ReaderChoice) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		w := newRewiring(m, "rewire", c)
+		w.noteTypes()
 		a, b, err := w.pair(from, to)
 		if err != nil {
 			return nil, err
@@ -47,6 +50,7 @@ func Rewire(m *onnxpb.ModelProto, from, to string, c ReaderChoice) (*Report, err
 func Swap(m *onnxpb.ModelProto, a, b string, c ReaderChoice) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		w := newRewiring(m, "swap", c)
+		w.noteTypes()
 		p, q, err := w.pair(a, b)
 		if err != nil {
 			return nil, err
@@ -65,6 +69,8 @@ type rewiring struct {
 	c     ReaderChoice
 	moves []move
 	outs  []move // outputs, whose reader is unused
+
+	declared *redeclaration // with ReaderChoice.Retype: what followed before
 }
 
 // move is one reader that is to read another value.
@@ -75,6 +81,13 @@ type move struct {
 
 func newRewiring(m *onnxpb.ModelProto, edit string, c ReaderChoice) *rewiring {
 	return &rewiring{wires: newWires(m), r: &Report{Edit: edit}, c: c}
+}
+
+// noteTypes notes what follows before the edit, where values may get other types by it.
+func (w *rewiring) noteTypes() {
+	if w.c.Retype {
+		w.declared = beforeEdit(w.m)
+	}
 }
 
 // pair finds the two values, and holds them to each other.
@@ -94,9 +107,12 @@ func (w *rewiring) pair(from, to string) (a, b *wire, err error) {
 // mayReplace refuses values of other types or shapes than those in whose place they are to be.
 func (w *rewiring) mayReplace(a, b *wire) error {
 	s, t := w.typeOf(a), w.typeOf(b)
+	if w.c.Retype {
+		return nil
+	}
 	switch agree(s, t) {
 	case typesDiffer:
-		return &onnxpb.Error{Tensor: b.name, Msg: fmt.Sprintf("it is %s, and %q is %s: its readers are made for that", t, a.name, s), Hint: "insert a node that makes one of the other: see onnxtool insert"}
+		return &onnxpb.Error{Tensor: b.name, Msg: fmt.Sprintf("it is %s, and %q is %s: its readers are made for that", t, a.name, s), Hint: "insert a node that makes one of the other (see onnxtool insert), or let them get another type (--retype)"}
 	case typesUntold:
 		if !w.c.AllowUnknown {
 			return &onnxpb.Error{Tensor: b.name, Msg: fmt.Sprintf("it is %s, and %q is %s: whether they have one type and shape is not known", t, a.name, s), Hint: "declare them (see onnxtool infer), or allow what is not known"}
@@ -287,7 +303,10 @@ func (w *rewiring) apply() error {
 	if len(w.outs) > 0 {
 		w.giveOutputs()
 	}
-	return settle(w.m, w.shapes, w.r)
+	if err := sortModel(w.m, w.r); err != nil {
+		return err
+	}
+	return w.settle(shape.Infer(w.m, shape.Options{}))
 }
 
 // giveOutputs has outputs get other values under the names that they have.
@@ -319,12 +338,12 @@ func (w *rewiring) giveOutputs() {
 	}
 }
 
-// settle sorts a model whose nodes were wired anew, and refuses contradictions of types and shapes that it did not have before.
-func settle(m *onnxpb.ModelProto, before *shape.Result, r *Report) error {
-	if err := sortModel(m, r); err != nil {
-		return err
+// settle refuses contradictions of types and shapes that a model has after it was wired anew and had not before; found is what follows now. Where values may get other types by that, it has the declarations follow.
+func (w *rewiring) settle(found *shape.Result) error {
+	if w.declared != nil {
+		return w.declared.afterEdit(w.r)
 	}
-	return newFaults(before, shape.Infer(m, shape.Options{}))
+	return newFaults(w.shapes, found)
 }
 
 // newFaults is the error about contradictions of types and shapes that a model has after an edit and had not before.

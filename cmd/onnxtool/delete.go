@@ -12,7 +12,7 @@ func deleteCommand() *cli.Command {
 		Name:      "delete",
 		Usage:     "remove nodes, and wire their input to whoever read their output",
 		UsageText: "onnxtool delete MODEL [--node NAME]... [--makes TENSOR]... [--op OPERATOR]... [--graph GRAPH]... [--input K | --cut] -o OUT",
-		Description: `Each node is bypassed: whoever read its output, in subgraphs too, reads one of its inputs instead, which must have the output's type and shape. Where
+		Description: `Each node is bypassed: whoever read its output, in subgraphs too, reads one of its inputs instead, which must have the output's type and shape (unless --retype is given). Where
 several inputs have, --input says which. Outputs of the model keep their names. With --cut, what the nodes made becomes an input of the model.
 
 --node, --makes and --op may be repeated, and take a name, a glob (*, ?, [a-z], [!a-z]; * matches / as well), or re: and a regular expression that matches the whole
@@ -22,12 +22,14 @@ Initializers and Constant nodes that only these nodes read go with them.
 
    onnxtool delete in.onnx --node relu_3 -o out.onnx
    onnxtool delete in.onnx --op Dropout --op Identity -o out.onnx
+   onnxtool delete in.onnx --node pool_2 --retype -o out.onnx
    onnxtool delete in.onnx --makes resized --cut --tidy -o out.onnx
    onnxtool delete in.onnx --op Dropout --graph 'function local.*' --allow-unknown -o out.onnx`,
 		Flags: editFlags(append(nodeChoiceFlags("delete"),
 			&cli.StringSliceFlag{Name: "graph", Usage: "only nodes of this `GRAPH`: main, a subgraph such as choose/then_branch, \"function local.Scale\", or a pattern"},
 			&cli.IntFlag{Name: "input", Usage: "the `INDEX` of the input, from 0, that takes the place of the output", DefaultText: "the one that fits"},
 			&cli.BoolFlag{Name: "allow-unknown", Usage: "bypass nodes, too, of which it is not known whether input and output have one type and shape"},
+			retypeFlag(),
 			&cli.BoolFlag{Name: "cut", Usage: "no bypass: what the nodes made and is read becomes an input of the model"},
 			&cli.BoolFlag{Name: "tidy", Usage: "remove what no output needs any more, as tidy does"},
 		)...),
@@ -36,7 +38,7 @@ Initializers and Constant nodes that only these nodes read go with them.
 			if len(choice.Names)+len(choice.Makes)+len(choice.Ops) == 0 {
 				return &onnxpb.Error{Kind: onnxpb.Usage, Msg: "no node is named that is to go", Hint: "give --node, --makes or --op"}
 			}
-			o := surgery.DeleteOptions{Cut: c.Bool("cut"), AllowUnknown: c.Bool("allow-unknown"), Tidy: c.Bool("tidy")}
+			o := surgery.DeleteOptions{Cut: c.Bool("cut"), AllowUnknown: c.Bool("allow-unknown"), Retype: c.Bool("retype"), Tidy: c.Bool("tidy")}
 			if c.IsSet("input") {
 				i := c.Int("input")
 				o.Input = &i

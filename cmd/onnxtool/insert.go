@@ -41,6 +41,7 @@ Attributes are NAME=VALUE, or NAME:TYPE=VALUE where the operator is not known; s
 			&cli.BoolFlag{Name: "new-inputs", Usage: "inputs of the block that read nothing become inputs of the model"},
 			&cli.BoolFlag{Name: "new-outputs", Usage: "outputs of the block that nothing is told of become outputs of the model"},
 			&cli.BoolFlag{Name: "allow-unknown", Usage: "go on where it is not known whether the block gives what its readers were made for"},
+			retypeFlag(),
 			&cli.StringFlag{Name: "op", Usage: "insert a node of this `OPERATOR`"},
 			&cli.StringFlag{Name: "domain", Usage: "`DOMAIN` of the operator; none is ONNX's own"},
 			&cli.StringSliceFlag{Name: "operand", Usage: "an input of the operator: @, a tensor's `NAME`, or NAME:TYPE:SHAPE=VALUES"},

@@ -54,6 +54,7 @@ computes the same is yours to know: onnxtool verify IN OUT holds the two models 
    onnxtool replace in.onnx --find '(x) => (y) { y = Elu <alpha: float = @a> (x) }' --with '(x) => (y) { y = Celu <alpha: float = @a> (x) }' --where a=1 -o out.onnx`,
 		Flags: editFlags(append(matchFlags(),
 			&cli.StringFlag{Name: "with", Usage: "the `BLOCK` that takes the place: a file, or text"},
+			retypeFlag(),
 		)...),
 		Action: runReplace,
 	}
@@ -303,6 +304,6 @@ func runReplace(c *cli.Context) error {
 	}
 	return editFileIn(c, c.Args().First(), func(m *onnxpb.ModelProto, dir string) (*surgery.Report, error) {
 		o.Dir = dir
-		return surgery.Replace(m, pattern, block, surgery.ReplaceOptions{MatchOptions: o, BlockDir: blockDir})
+		return surgery.Replace(m, pattern, block, surgery.ReplaceOptions{MatchOptions: o, BlockDir: blockDir, Retype: c.Bool("retype")})
 	})
 }

@@ -15,7 +15,7 @@ func rewireCommand() *cli.Command {
 		Usage:     "have the readers of one tensor read another",
 		UsageText: "onnxtool rewire MODEL FROM TO [--only NAME]... [--input K]... [--outputs] -o OUT",
 		Description: `Every node that reads the tensor FROM, in subgraphs too, reads TO instead; with --only and --input only those. The two must have one type and shape, as they
-are declared or follow. Nodes are put in another order where that is needed; a cycle is refused. An output called FROM stays what it was, unless --outputs is given: then it keeps
+are declared or follow, unless --retype is given. Nodes are put in another order where that is needed; a cycle is refused. An output called FROM stays what it was, unless --outputs is given: then it keeps
 its name and gets TO.
 
 --only takes a name, a glob (*, ?, [a-z], [!a-z]; * matches / as well), or re: and a regular expression that matches the whole name: of nodes that read FROM, or in whose
@@ -68,10 +68,16 @@ func readerFlags() []cli.Flag {
 		&cli.IntSliceFlag{Name: "input", Usage: "only inputs of this `INDEX`, from 0, of the readers"},
 		&cli.BoolFlag{Name: "outputs", Usage: "outputs follow too: they keep their names, and get the other tensor"},
 		&cli.BoolFlag{Name: "allow-unknown", Usage: "go on where it is not known whether the tensors have one type and shape"},
+		retypeFlag(),
 	}
+}
+
+// retypeFlag lets an edit give readers another type.
+func retypeFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "retype", Usage: "readers may get another element type or shape: what is declared behind them follows, and a contradiction is refused"}
 }
 
 // readerChoice reads them.
 func readerChoice(c *cli.Context) surgery.ReaderChoice {
-	return surgery.ReaderChoice{Nodes: c.StringSlice("only"), Inputs: c.IntSlice("input"), Outputs: c.Bool("outputs"), AllowUnknown: c.Bool("allow-unknown")}
+	return surgery.ReaderChoice{Nodes: c.StringSlice("only"), Inputs: c.IntSlice("input"), Outputs: c.Bool("outputs"), AllowUnknown: c.Bool("allow-unknown"), Retype: c.Bool("retype")}
 }

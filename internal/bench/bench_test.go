@@ -170,6 +170,10 @@ func BenchmarkGraph(b *testing.B) {
 			_, err := surgery.Delete(m, surgery.NodeChoice{Ops: []string{"Identity"}}, surgery.DeleteOptions{})
 			return err
 		}},
+		{"replace", func(m *onnxpb.ModelProto) error {
+			_, err := surgery.Replace(m, Chain(1), Chain(1), surgery.ReplaceOptions{})
+			return err
+		}},
 		{"swap", func(m *onnxpb.ModelProto) error {
 			_, err := surgery.Swap(m, "w1", "w2", surgery.ReaderChoice{})
 			return err
