@@ -16,15 +16,24 @@ func Check(m *onnxpb.ModelProto, o opset.CheckOptions) []opset.Fault {
 	if m.GetGraph() == nil {
 		return faults
 	}
-	r := Infer(m, Options{})
-	for _, f := range r.Faults {
-		faults = append(faults, opset.Fault{Code: opset.FaultInference, Graph: f.Graph, Node: f.Node, Tensor: f.Tensor, Message: f.Msg})
-	}
-	t := typeCheck{r: r, functions: map[string]bool{}, imports: importsOf(m.GetOpsetImport()), ops: map[opKey]*typedOperator{}, faults: &faults}
+	var inFunctions []opset.Fault
+	t := typeCheck{functions: map[string]bool{}, imports: importsOf(m.GetOpsetImport()), ops: map[opKey]*typedOperator{}, faults: &inFunctions}
 	for _, f := range m.GetFunctions() {
 		t.functions[functionKey(f.GetDomain(), f.GetName(), f.GetOverload())] = true
 	}
+	r := infer(m, Options{}, t.inner)
+	for _, f := range r.Faults {
+		faults = append(faults, opset.Fault{Code: opset.FaultInference, Graph: f.Graph, Node: f.Node, Tensor: f.Tensor, Message: f.Msg})
+	}
+	t.r, t.faults = r, &faults
 	t.graph(m.GetGraph(), "", nil)
+	told := map[opset.Fault]bool{} // of another call of the function
+	for _, f := range inFunctions {
+		if !told[f] {
+			told[f] = true
+			faults = append(faults, f)
+		}
+	}
 	if o.Warnings {
 		for _, f := range r.Notes {
 			faults = append(faults, opset.Fault{Code: opset.FaultInference, Warning: true, Graph: f.Graph, Node: f.Node, Tensor: f.Tensor, Message: f.Msg})
@@ -49,8 +58,19 @@ type typedOperator struct {
 	bound bool // whether inputs of one type variable have one type, those of a variadic input among them
 }
 
-func (t *typeCheck) operator(domain, name string) *typedOperator {
-	k := opKey{domain, name, t.imports[domain]}
+// inner holds a node of a function's body, at one of its calls.
+func (t *typeCheck) inner(s *scope, n *onnxpb.NodeProto, in []*Value) {
+	domain := onnxpb.NormalDomain(n.GetDomain())
+	if t.functions[functionKey(domain, n.GetOpType(), n.GetOverload())] {
+		return
+	}
+	if op := t.operator(domain, n.GetOpType(), s.imports[domain]); op != nil {
+		t.node(n, op, s.path, in)
+	}
+}
+
+func (t *typeCheck) operator(domain, name string, version int64) *typedOperator {
+	k := opKey{domain, name, version}
 	if op, ok := t.ops[k]; ok {
 		return op
 	}
@@ -84,8 +104,14 @@ func (t *typeCheck) graph(g *onnxpb.GraphProto, path string, outer []*onnxpb.Gra
 	for _, n := range g.GetNode() {
 		domain := onnxpb.NormalDomain(n.GetDomain())
 		if !t.functions[functionKey(domain, n.GetOpType(), n.GetOverload())] {
-			if op := t.operator(domain, n.GetOpType()); op != nil {
-				t.node(n, op, path, scopes)
+			if op := t.operator(domain, n.GetOpType(), t.imports[domain]); op != nil {
+				in := make([]*Value, len(n.GetInput()))
+				for i, name := range n.GetInput() {
+					if name != "" {
+						in[i] = t.value(name, scopes)
+					}
+				}
+				t.node(n, op, func() string { return path }, in)
 			}
 		}
 		for _, a := range n.GetAttribute() {
@@ -103,9 +129,9 @@ func (t *typeCheck) graph(g *onnxpb.GraphProto, path string, outer []*onnxpb.Gra
 	}
 }
 
-func (t *typeCheck) node(n *onnxpb.NodeProto, op *typedOperator, path string, scopes []*onnxpb.GraphProto) {
+func (t *typeCheck) node(n *onnxpb.NodeProto, op *typedOperator, path func() string, in []*Value) {
 	fail := func(tensor, msg string) {
-		*t.faults = append(*t.faults, opset.Fault{Code: opset.FaultInputType, Graph: path, Node: n.Label(), Tensor: tensor, Message: msg})
+		*t.faults = append(*t.faults, opset.Fault{Code: opset.FaultInputType, Graph: path(), Node: n.Label(), Tensor: tensor, Message: msg})
 	}
 	var first map[string]int // the first input of a type variable
 	for i, name := range n.GetInput() {
@@ -113,7 +139,7 @@ func (t *typeCheck) node(n *onnxpb.NodeProto, op *typedOperator, path string, sc
 		if !ok || name == "" {
 			continue
 		}
-		v := t.value(name, scopes)
+		v := in[i]
 		if v == nil || v.Kind == Unknown {
 			continue
 		}
@@ -133,7 +159,7 @@ func (t *typeCheck) node(n *onnxpb.NodeProto, op *typedOperator, path string, sc
 			first[formal.Type] = i
 			continue
 		}
-		if w := t.value(n.GetInput()[k], scopes); !sameTypes(v, w) {
+		if w := in[k]; !sameTypes(v, w) {
 			fail(name, "is of type "+typeOnly(v)+", and input "+strconv.Itoa(k)+", "+onnxpb.Quoted(n.GetInput()[k])+", of type "+typeOnly(w)+": "+n.GetOpType()+" takes one type for both")
 		}
 	}

@@ -33,6 +33,24 @@ var oneFault = []struct {
 	{"the sizes of a Reshape", `(float[2,3] x) => (float[5] z) <int64[1] s = {5}> { [n] z = Reshape (x, s) }`, opset.FaultInference, "n", "", "ok"},
 	{"in a subgraph", `(bool c, float[2] x, int64[2] i) => (float[2] z)
 		{ [if] z = If (c) <then_branch = a () => (float[2] t) { [n] t = Add (x, i) }, else_branch = b () => (float[2] e) { e = Identity (x) }> }`, opset.FaultInputType, "n", "i", "ok"},
+	{"in a function, by the types of a call", `(float[2] x, int64[2] i) => (float[2] z) { z = local.f (x, i) }
+		<domain: "local", opset_import: ["": 17]> f (a, b) => (c) { [n] c = Add (a, b) }`, opset.FaultInputType, "n", "b", "refused"},
+	{"in a function that a function calls in a branch", `(bool c, string[2] x) => (string[2] z) { z = local.g (c, x) }
+		<domain: "local", opset_import: ["": 17, "local": 1]> g (c, a) => (d) { d = If (c) <then_branch = t () => (string[2] u) { u = local.f (a) }, else_branch = e () => (string[2] v) { v = Identity (a) }> }
+		<domain: "local", opset_import: ["": 17]> f (a) => (b) { [n] b = Neg (a) }`, opset.FaultInputType, "n", "a", "ok"},
+}
+
+// TestFaultsOfFunctions tells a fault in a function once, whoever calls it, and where: a call with other types has none.
+func TestFaultsOfFunctions(t *testing.T) {
+	m, err := onnxtext.Parse(`<ir_version: 8, opset_import: ["": 17, "local": 1]> g (float[2] x, string[2] s) => (float[2] y, string[2] z, string[2] u) { y = local.f (x) z = local.f (s) u = local.f (s) }
+		<domain: "local", opset_import: ["": 17]> f (a) => (b) { [n] b = Neg (a) }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := shape.Check(m, opset.CheckOptions{})
+	if len(found) != 1 || found[0].Graph != "function local.f" || found[0].Node != "n" || found[0].Tensor != "a" {
+		t.Errorf("%v", found)
+	}
 }
 
 func TestOneFault(t *testing.T) {
@@ -40,7 +58,7 @@ func TestOneFault(t *testing.T) {
 	var files []string
 	for i, c := range oneFault {
 		text := strings.Replace(c.text, "[n] z = SequenceAt (x, k)", "[k] k = Constant <value = int64 {0}> () [n] z = SequenceAt (x, k)", 1)
-		m, err := onnxtext.Parse("<ir_version: 8, opset_import: [\"\": 17]> g " + text)
+		m, err := onnxtext.Parse("<ir_version: 8, opset_import: [\"\": 17, \"local\": 1]> g " + text)
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}

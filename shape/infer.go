@@ -62,11 +62,15 @@ func (r *Result) Of(g *onnxpb.GraphProto, name string) *Value { return r.graphs[
 
 // Infer finds out what it can about every value of a model, which it leaves as it is. It is linear in the number of nodes. The model has to be one that
 // opset.Check accepts; of another one less is inferred.
-func Infer(m *onnxpb.ModelProto, o Options) *Result {
+func Infer(m *onnxpb.ModelProto, o Options) *Result { return infer(m, o, nil) }
+
+// infer is Infer; inner, where it is not nil, is told of each node of a function's body, at each call, with what is known of its inputs there.
+func infer(m *onnxpb.ModelProto, o Options, inner func(s *scope, n *onnxpb.NodeProto, in []*Value)) *Result {
 	inf := &inferrer{
 		result:    &Result{graphs: map[*onnxpb.GraphProto]map[string]*Value{}},
 		rules:     allRules(),
 		before:    o.Before,
+		inner:     inner,
 		meet:      o.Meet,
 		assume:    o.Assume,
 		functions: map[string]*onnxpb.FunctionProto{},
@@ -133,6 +137,7 @@ type inferrer struct {
 	result    *Result
 	rules     map[string]ruleSet
 	before    func(*onnxpb.NodeProto, []*Value) []*Value
+	inner     func(s *scope, n *onnxpb.NodeProto, in []*Value) // told of the nodes of functions; nil: nobody is
 	meet      func(*onnxpb.NodeProto, Dim, Dim)
 	assume    map[string]int64
 	functions map[string]*onnxpb.FunctionProto
@@ -380,6 +385,9 @@ func (s *scope) node(n *onnxpb.NodeProto) []*Value {
 		in = inf.before(n, in)
 	}
 	domain := onnxpb.NormalDomain(n.GetDomain())
+	if inf.inner != nil && !s.keep && inf.silent == 0 {
+		inf.inner(s, n, in)
+	}
 	if len(inf.functions) > 0 {
 		if f := inf.functions[functionKey(domain, n.GetOpType(), n.GetOverload())]; f != nil {
 			return s.call(f, n, in)
