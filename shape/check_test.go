@@ -33,6 +33,8 @@ var oneFault = []struct {
 	{"the sizes of a Reshape", `(float[2,3] x) => (float[5] z) <int64[1] s = {5}> { [n] z = Reshape (x, s) }`, opset.FaultInference, "n", "", "ok"},
 	{"in a subgraph", `(bool c, float[2] x, int64[2] i) => (float[2] z)
 		{ [if] z = If (c) <then_branch = a () => (float[2] t) { [n] t = Add (x, i) }, else_branch = b () => (float[2] e) { e = Identity (x) }> }`, opset.FaultInputType, "n", "i", "ok"},
+	{"a condition of one element for a body that takes a scalar", `(float[2] x) => (float[2] y) <int64 k = {2}, bool[1] c = {1}>
+		{ [n] y = Loop (k, c, x) <body = b (int64 i, bool ci, float[2] s) => (bool co, float[2] so) { co = Identity (ci) so = Neg (s) }> }`, opset.FaultInference, "", "ci", "refused"},
 	{"in a function, by the types of a call", `(float[2] x, int64[2] i) => (float[2] z) { z = local.f (x, i) }
 		<domain: "local", opset_import: ["": 17]> f (a, b) => (c) { [n] c = Add (a, b) }`, opset.FaultInputType, "n", "b", "refused"},
 	{"in a function that a function calls in a branch", `(bool c, string[2] x) => (string[2] z) { z = local.g (c, x) }

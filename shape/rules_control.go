@@ -125,10 +125,15 @@ func loopRule(c *call) {
 		v.Ints = elements
 		return v
 	}
+	condition := loopScalar(body, 1, scalar(onnxpb.TensorProto_BOOL, Number(1)))
+	if dims, ok := c.dims(1); ok && len(dims) > 0 { // a body that is declared to take a scalar does not take it
+		condition = TensorOf(onnxpb.TensorProto_BOOL, dims)
+		condition.Ints = []Dim{Number(1)}
+	}
 	outs := c.settle(body, state,
 		func(state []*Value) []*Value {
 			// There is a pass only while the condition is true.
-			return append([]*Value{loopScalar(body, 0, scalar(onnxpb.TensorProto_INT64)), loopScalar(body, 1, scalar(onnxpb.TensorProto_BOOL, Number(1)))}, state...)
+			return append([]*Value{loopScalar(body, 0, scalar(onnxpb.TensorProto_INT64)), condition}, state...)
 		},
 		func(outs []*Value) []*Value { return outs[min(1, len(outs)):] })
 	trips, limited := c.scalar(0)
