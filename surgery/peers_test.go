@@ -221,7 +221,7 @@ func twice(a, b string) string {
 
 func TestPeers(t *testing.T) {
 	n := 0
-	for _, list := range [][]peer{peersJoin, peersInline, peersGraph, peersNodes} {
+	for _, list := range [][]peer{peersJoin, peersInline, peersGraph, peersNodes, peersPattern} {
 		for _, p := range list {
 			n++
 			t.Run(p.peer+": "+p.behaviour, p.check)

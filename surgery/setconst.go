@@ -37,8 +37,10 @@ type ConstantChange struct {
 //
 // What the model declares of the values behind it follows; see SetAttributes.
 //
+// A sparse constant becomes a dense one, as which nodes read it.
+//
 // Errors of kind Unfit: no such constant (with the nearest names), or several; another element type, shape or number of elements than it has, where not asked for; a node in Only that does not read it; a
-// sparse constant, or one that a function takes from its caller. Errors of kind Refused: an input would get another type; the model would contradict itself.
+// constant that a function takes from its caller. Errors of kind Refused: an input would get another type; the model would contradict itself.
 func SetConstant(m *onnxpb.ModelProto, c ConstantChange) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		r := &Report{Edit: "setconst"}
@@ -46,12 +48,15 @@ func SetConstant(m *onnxpb.ModelProto, c ConstantChange) (*Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		if found.Tensor == nil {
-			why := "is sparse, which cannot be set here"
-			if found.Sparse == nil {
-				why = "takes its value from an attribute of the function"
+		switch {
+		case found.Sparse != nil:
+			if c.Array == nil && c.Load == nil && c.Text == nil {
+				return nil, &onnxpb.Error{Tensor: found.Name, Msg: "the constant is sparse: it takes another shape with a new value only", Hint: "give the value too"}
 			}
-			return nil, &onnxpb.Error{Tensor: found.Name, Msg: "the constant " + why, Hint: "set the attribute where the function is called, or write the model as text and back"}
+			// It is read as if it were dense, and becomes so: this stands for the value that goes.
+			found.Tensor = &onnxpb.TensorProto{Name: proto.String(found.Name), DataType: found.Sparse.GetValues().DataType, Dims: found.Sparse.GetDims(), DocString: found.Sparse.GetValues().DocString}
+		case found.Tensor == nil:
+			return nil, &onnxpb.Error{Tensor: found.Name, Msg: "the constant takes its value from an attribute of the function", Hint: "set the attribute where the function is called, or write the model as text and back"}
 		}
 		next, err := c.tensor(found)
 		if err != nil {
@@ -145,7 +150,7 @@ func (c ConstantChange) set(m *onnxpb.ModelProto, old Constant, next *onnxpb.Ten
 			return err
 		}
 	}
-	if proto.Equal(old.Tensor, next) {
+	if old.Sparse == nil && proto.Equal(old.Tensor, next) {
 		return nil
 	}
 	was, now := tensorText(old.Tensor), tensorText(next)
@@ -164,10 +169,14 @@ func (c ConstantChange) set(m *onnxpb.ModelProto, old Constant, next *onnxpb.Ten
 	if retyped && old.hasDefaultInput() {
 		return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: old.Name, Msg: "the initializer is the default of an input, which would get another type", Hint: "see onnxtool setinput, or choose readers that get a copy"}
 	}
-	if old.Node == nil {
-		list := old.body.graph.Initializer
-		list[slices.Index(list, old.Tensor)] = next
-	} else {
+	switch g := old.body.graph; {
+	case old.Node == nil && old.Sparse != nil:
+		dropped(&g.SparseInitializer, map[any]bool{old.Sparse: true})
+		g.Initializer = append(g.Initializer, next)
+		r.Note("%q was sparse, and is not any more", old.Name)
+	case old.Node == nil:
+		g.Initializer[slices.Index(g.Initializer, old.Tensor)] = next
+	default:
 		setConstantNode(old.Node, next)
 	}
 	if retyped {
@@ -245,10 +254,12 @@ func plural(n int, what string) string {
 func setConstantNode(n *onnxpb.NodeProto, t *onnxpb.TensorProto) {
 	for _, a := range n.Attribute {
 		name := a.GetName()
-		if !strings.HasPrefix(name, "value") {
+		if name == "sparse_value" {
+			a.SparseTensor, t.Name = nil, nil
+		} else if !strings.HasPrefix(name, "value") {
 			continue
 		}
-		if name != "value" {
+		if name != "value" && name != "sparse_value" {
 			v, err := onnxpb.Decode(t, "")
 			if err == nil && fitsAttribute(name, v) {
 				switch d := v.Data.(type) {
@@ -314,7 +325,11 @@ func copyConstant(m *onnxpb.ModelProto, old Constant, value *onnxpb.TensorProto)
 	if old.Node == nil {
 		t.Name = &name
 		list := old.body.graph.Initializer
-		old.body.graph.Initializer = slices.Insert(list, slices.Index(list, old.Tensor)+1, t)
+		at := slices.Index(list, old.Tensor)
+		if old.Sparse != nil {
+			at = len(list) - 1
+		}
+		old.body.graph.Initializer = slices.Insert(list, at+1, t)
 		if m.GetIrVersion() < 4 && old.hasDefaultInput() { // as initializers have to be inputs there
 			old.body.graph.Input = append(old.body.graph.Input, onnxpb.TensorValue(name, onnxpb.TensorProto_DataType(t.GetDataType()), onnxpb.Numbers(t.GetDims()...)))
 		}

@@ -187,8 +187,15 @@ func (i *tensorInfo) write(w io.Writer) {
 
 // exportTensor writes a tensor to a file.
 func exportTensor(c *cli.Context, f *onnxpb.File, path string, x surgery.Constant, form, file string) error {
+	if x.Sparse != nil { // written as nodes read it
+		a, err := onnxpb.Dense(x.Sparse, f.Dir())
+		if err != nil {
+			return onnxpb.InFile(err, path)
+		}
+		x.Tensor = a.Proto(x.Name)
+	}
 	if x.Tensor == nil {
-		return &onnxpb.Error{Kind: onnxpb.Refused, File: path, Tensor: x.Name, Msg: "a sparse tensor, or one that a function takes from its caller, is not written to a file", Hint: "onnxtool json shows it"}
+		return &onnxpb.Error{Kind: onnxpb.Refused, File: path, Tensor: x.Name, Msg: "a function takes it from its caller: it has no value here", Hint: "onnxtool json shows the function and its calls"}
 	}
 	write := map[string]func(io.Writer, *onnxpb.TensorProto, string) error{"npy": verify.WriteTensorNPY, "raw": verify.WriteTensorRaw, "text": verify.WriteTensorText}[form]
 	if file == "-" {
