@@ -44,7 +44,11 @@ func TestSetConstantOfSparse(t *testing.T) {
 	if len(m.Graph.SparseInitializer) != 1 || m.Graph.Node[0].Input[1] != "s" || m.Graph.Node[3].Input[1] != m.Graph.Initializer[0].GetName() {
 		t.Errorf("%v", m.Graph)
 	}
-	failsWith(t, m, func(m *onnxpb.ModelProto) (*Report, error) { return SetConstant(m, ConstantChange{Name: "s", Shape: []int64{1, 3}}) }, onnxpb.Unfit, "with a new value only")
+	failsWith(t, m, func(m *onnxpb.ModelProto) (*Report, error) {
+		return SetConstant(m, ConstantChange{Name: "s", Shape: []int64{1, 3}})
+	}, onnxpb.Unfit, "with a new value only")
 	short := "1,2"
-	failsWith(t, m, func(m *onnxpb.ModelProto) (*Report, error) { return SetConstant(m, ConstantChange{Name: "s", Text: &short}) }, onnxpb.Unfit, "2")
+	failsWith(t, m, func(m *onnxpb.ModelProto) (*Report, error) {
+		return SetConstant(m, ConstantChange{Name: "s", Text: &short})
+	}, onnxpb.Unfit, "2")
 }
