@@ -15,7 +15,7 @@ const (
 // Seeds returns small valid models: with subgraphs, functions, training, quantisation annotations, sparse and external tensors, and plain networks
 // that take a batch.
 func Seeds() []*onnxpb.ModelProto {
-	return []*onnxpb.ModelProto{rich(), image(), sequence(), control()}
+	return []*onnxpb.ModelProto{rich(), image(), sequence(), control(), modern()}
 }
 
 func dims(d ...any) []onnxpb.Dim {
@@ -171,4 +171,46 @@ func control() *onnxpb.ModelProto {
 			function("Inner", node("Neg", "", []string{"a"}, []string{"z"})),
 			function("Outer", in(node("Inner", "", []string{"a"}, []string{"t"}), "local"), node("Abs", "", []string{"t"}, []string{"z"})),
 		}}
+}
+
+// modern is a network of opset 23 as quantisers write them: weights of 4 and 8 bits behind DequantizeLinear, 16-bit floats, a function with an overload, nodes without names, metadata of nodes, an
+// external tensor, and training information.
+func modern() *onnxpb.ModelProto {
+	node := onnxpb.Node
+	typed := func(name string, t onnxpb.TensorProto_DataType, d ...any) *onnxpb.ValueInfoProto {
+		return onnxpb.TensorValue(name, t, dims(d...))
+	}
+	raw := func(name string, t onnxpb.TensorProto_DataType, d []int64, b ...byte) *onnxpb.TensorProto {
+		return &onnxpb.TensorProto{Name: &name, DataType: proto.Int32(int32(t)), Dims: d, RawData: b}
+	}
+	const half, brain, int4, uint4, e4m3 = onnxpb.TensorProto_FLOAT16, onnxpb.TensorProto_BFLOAT16, onnxpb.TensorProto_INT4, onnxpb.TensorProto_UINT4, onnxpb.TensorProto_FLOAT8E4M3FN
+	then := graph("then", []*onnxpb.NodeProto{node("Neg", "", []string{"h"}, []string{"t"})}, value("t", "N", 4))
+	other := graph("else", []*onnxpb.NodeProto{node("DequantizeLinear", "", []string{"q8", "scale"}, []string{"deq"}), node("Add", "", []string{"h", "deq"}, []string{"e"})}, value("e", "N", 4))
+	g := graph("modern", []*onnxpb.NodeProto{
+		node("DequantizeLinear", "", []string{"w4", "scales", "zeros"}, []string{"w"}, onnxpb.Int("axis", 1)),
+		node("MatMul", "mm", []string{"x", "w"}, []string{"m"}),
+		node("RMSNormalization", "norm", []string{"m", "gain"}, []string{"h"}),
+		node("If", "", []string{"c"}, []string{"i"}, onnxpb.GraphAttr("then_branch", then), onnxpb.GraphAttr("else_branch", other)),
+		in(node("Act", "act", []string{"i"}, []string{"a"}), "pkg.local"),
+		node("Cast", "", []string{"a"}, []string{"y"}, onnxpb.Int("to", int64(half))),
+		node("Cast", "", []string{"a"}, []string{"z"}, onnxpb.Int("to", int64(brain))),
+	}, typed("y", half, "N", 4), typed("z", brain, "N", 4), typed("u4", uint4, 3))
+	g.Node[4].Overload = proto.String("fp32")
+	g.Node[1].MetadataProps = []*onnxpb.StringStringEntryProto{entry("pkg.torch.onnx.name_hint", "linear")}
+	g.Input = []*onnxpb.ValueInfoProto{value("x", "N", 2), typed("c", tBool)}
+	external := &onnxpb.TensorProto{Name: proto.String("gain"), DataType: proto.Int32(int32(tFloat)), Dims: []int64{4}, DataLocation: onnxpb.TensorProto_EXTERNAL.Enum(),
+		ExternalData: []*onnxpb.StringStringEntryProto{entry("location", "modern.data"), entry("offset", "0"), entry("length", "16")}}
+	g.Initializer = []*onnxpb.TensorProto{raw("w4", int4, []int64{2, 4}, 0x21, 0x43, 0x65, 0x87), raw("zeros", int4, []int64{4}, 0, 0), raw("u4", uint4, []int64{3}, 0x21, 0x0f), raw("q8", e4m3, []int64{4}, 1, 0x38, 0x80, 0),
+		floats("scales", []int64{4}, 0.5, 1, 2, 4), floats("scale", []int64{}, 0.25), external}
+	g.ValueInfo = []*onnxpb.ValueInfoProto{value("w", 2, 4), value("h", "N", 4)}
+	m := model(g, onnxpb.Opset("pkg.local", 1))
+	m.IrVersion, m.OpsetImport[1] = proto.Int64(11), onnxpb.Opset("", 23)
+	m.Functions = []*onnxpb.FunctionProto{{Name: proto.String("Act"), Domain: proto.String("pkg.local"), Overload: proto.String("fp32"), Input: []string{"v"}, Output: []string{"r"},
+		AttributeProto: []*onnxpb.AttributeProto{onnxpb.Float("alpha", 0.1)}, OpsetImport: []*onnxpb.OperatorSetIdProto{onnxpb.Opset("", 23)},
+		Node: []*onnxpb.NodeProto{
+			node("LeakyRelu", "", []string{"v"}, []string{"l"}, &onnxpb.AttributeProto{Name: proto.String("alpha"), Type: onnxpb.AttributeProto_FLOAT.Enum(), RefAttrName: proto.String("alpha")}),
+			node("Gelu", "", []string{"l"}, []string{"s"}), node("Identity", "last", []string{"s"}, []string{"r"})}}}
+	m.TrainingInfo = []*onnxpb.TrainingInfoProto{{Algorithm: graph("step", []*onnxpb.NodeProto{node("Mul", "decay", []string{"scales", "scale"}, []string{"next"})}, value("next", 4)),
+		UpdateBinding: []*onnxpb.StringStringEntryProto{entry("scales", "next")}}}
+	return m
 }
