@@ -1,6 +1,7 @@
 package shape
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -16,7 +17,19 @@ func Check(m *onnxpb.ModelProto, o opset.CheckOptions) []opset.Fault {
 	if m.GetGraph() == nil {
 		return faults
 	}
-	var inFunctions []opset.Fault
+	r, more := CheckTypes(m)
+	faults = append(faults, more...)
+	if o.Warnings {
+		for _, f := range r.Notes {
+			faults = append(faults, opset.Fault{Code: opset.FaultInference, Warning: true, Graph: f.Graph, Node: f.Node, Tensor: f.Tensor, Message: f.Msg})
+		}
+	}
+	return faults
+}
+
+// CheckTypes returns what follows for the values of a model, and the faults of its types and shapes alone, as Check tells them.
+func CheckTypes(m *onnxpb.ModelProto) (*Result, []opset.Fault) {
+	var faults, inFunctions []opset.Fault
 	t := typeCheck{functions: map[string]bool{}, imports: importsOf(m.GetOpsetImport()), ops: map[opKey]*typedOperator{}, faults: &inFunctions}
 	for _, f := range m.GetFunctions() {
 		t.functions[functionKey(f.GetDomain(), f.GetName(), f.GetOverload())] = true
@@ -34,12 +47,7 @@ func Check(m *onnxpb.ModelProto, o opset.CheckOptions) []opset.Fault {
 			faults = append(faults, f)
 		}
 	}
-	if o.Warnings {
-		for _, f := range r.Notes {
-			faults = append(faults, opset.Fault{Code: opset.FaultInference, Warning: true, Graph: f.Graph, Node: f.Node, Tensor: f.Tensor, Message: f.Msg})
-		}
-	}
-	return faults
+	return r, faults
 }
 
 // typeCheck holds the inputs of nodes to the signatures of their operators.
@@ -112,6 +120,9 @@ func (t *typeCheck) graph(g *onnxpb.GraphProto, path string, outer []*onnxpb.Gra
 					}
 				}
 				t.node(n, op, func() string { return path }, in)
+				if domain == "" {
+					t.bodies(n, path, in)
+				}
 			}
 		}
 		for _, a := range n.GetAttribute() {
@@ -163,6 +174,110 @@ func (t *typeCheck) node(n *onnxpb.NodeProto, op *typedOperator, path func() str
 			fail(name, "is of type "+typeOnly(v)+", and input "+strconv.Itoa(k)+", "+onnxpb.Quoted(n.GetInput()[k])+", of type "+typeOnly(w)+": "+n.GetOpType()+" takes one type for both")
 		}
 	}
+}
+
+// bodies holds what the graphs of If, Loop and Scan take and give to each other, and to what the node is given. Types that are not known go with any.
+func (t *typeCheck) bodies(n *onnxpb.NodeProto, path string, in []*Value) {
+	fail := func(g *onnxpb.GraphProto, tensor, format string, args ...any) {
+		where := n.Label() + "/" + attributeOf(n, g)
+		if path != "" {
+			where = path + "/" + where
+		}
+		*t.faults = append(*t.faults, opset.Fault{Code: opset.FaultSubgraph, Graph: where, Tensor: tensor, Message: fmt.Sprintf(format, args...)})
+	}
+	output := func(g *onnxpb.GraphProto, i int) (string, *Value) {
+		if i >= len(g.GetOutput()) {
+			return "", unknownValue
+		}
+		name := g.GetOutput()[i].GetName()
+		if v := t.r.Of(g, name); v != nil {
+			return name, v
+		}
+		return name, unknownValue // of a graph around
+	}
+	switch n.GetOpType() {
+	case "If":
+		then, other := n.Attr("then_branch").GetG(), n.Attr("else_branch").GetG()
+		for i := range n.GetOutput() {
+			_, a := output(then, i)
+			if name, b := output(other, i); !sameTypes(a, b) {
+				fail(other, name, "output %d is a %s, and that of then_branch a %s: one If gives one type", i, typeOnly(b), typeOnly(a))
+			}
+		}
+	case "Loop":
+		g := n.Attr("body").GetG()
+		for i, what := range []string{"the trip count", "the condition"} {
+			if i < len(in) && in[i] != nil && in[i].Kind == Tensor && in[i].Ranked {
+				if one, known := elementCount(in[i].Dims); known && one != 1 {
+					fail(g, n.GetInput()[i], "%s is %s: a Loop takes one element", what, in[i])
+				}
+			}
+		}
+		if name, v := output(g, 0); v.Kind == Tensor && v.Elem != onnxpb.TensorProto_BOOL && v.Elem != onnxpb.TensorProto_UNDEFINED {
+			fail(g, name, "the condition of the next pass is a %s, not a bool", typeOnly(v))
+		}
+		t.carried(n, g, 2, 1, len(n.GetInput())-2, false, output, fail)
+	case "Scan":
+		g := n.Attr("body").GetG()
+		if states := len(n.GetInput()) - int(n.AttrInt("num_scan_inputs", 0)); n.Attr("num_scan_inputs") != nil {
+			if t.imports[""] < 9 {
+				states-- // the lengths of the sequences, which the body does not see
+			}
+			t.carried(n, g, 0, 0, states, true, output, fail)
+		}
+	}
+}
+
+// carried holds the values that a body carries from one pass to the next: what it gives is what it takes then, of a Scan in its shape too.
+func (t *typeCheck) carried(n *onnxpb.NodeProto, g *onnxpb.GraphProto, firstIn, firstOut, count int, shapes bool, output func(*onnxpb.GraphProto, int) (string, *Value),
+	fail func(*onnxpb.GraphProto, string, string, ...any)) {
+	for i := range count {
+		if firstIn+i >= len(g.GetInput()) {
+			return
+		}
+		taken := t.r.Of(g, g.GetInput()[firstIn+i].GetName())
+		name, given := output(g, firstOut+i)
+		if taken != nil && taken.Kind == Optional && given.Kind != Optional {
+			taken = taken.Of // which a value that is there goes for
+		}
+		switch {
+		case taken == nil:
+		case !sameTypes(taken, given):
+			fail(g, name, "is a %s, and the next pass takes a %s as %q", typeOnly(given), typeOnly(taken), g.GetInput()[firstIn+i].GetName())
+		case shapes && differentShapes(taken, given):
+			fail(g, name, "is %s, and the next pass takes %s as %q: a Scan keeps the shape of what it carries", given, taken, g.GetInput()[firstIn+i].GetName())
+		}
+	}
+}
+
+// elementCount returns how many elements a shape has, where that is a number.
+func elementCount(dims []Dim) (int64, bool) {
+	count := int64(1)
+	for _, d := range dims {
+		n, ok := d.Const()
+		if !ok {
+			return 0, false
+		}
+		count *= n
+	}
+	return count, true
+}
+
+// differentShapes tells whether two tensors have other ranks, or other numbers for a dimension.
+func differentShapes(a, b *Value) bool {
+	if a.Kind != Tensor || b.Kind != Tensor || !a.Ranked || !b.Ranked {
+		return false
+	}
+	if len(a.Dims) != len(b.Dims) {
+		return true
+	}
+	for i, d := range a.Dims {
+		x, known := d.Const()
+		if y, also := b.Dims[i].Const(); known && also && x != y {
+			return true
+		}
+	}
+	return false
 }
 
 // value finds a value by name, from the innermost graph outwards.

@@ -35,6 +35,16 @@ var oneFault = []struct {
 		{ [if] z = If (c) <then_branch = a () => (float[2] t) { [n] t = Add (x, i) }, else_branch = b () => (float[2] e) { e = Identity (x) }> }`, opset.FaultInputType, "n", "i", "ok"},
 	{"a condition of one element for a body that takes a scalar", `(float[2] x) => (float[2] y) <int64 k = {2}, bool[1] c = {1}>
 		{ [n] y = Loop (k, c, x) <body = b (int64 i, bool ci, float[2] s) => (bool co, float[2] so) { co = Identity (ci) so = Neg (s) }> }`, opset.FaultInference, "", "ci", "refused"},
+	{"branches of two types", `(bool c, float[2] x) => (float[2] z)
+		{ [n] z = If (c) <then_branch = a () => (float[2] t) { t = Neg (x) }, else_branch = b () => (double[2] e) { e = Cast <to = 11> (x) }> }`, opset.FaultSubgraph, "", "e", "refused"},
+	{"a state of another type in the next pass", `(float[2] x) => (double[2] y) <int64 k = {2}, bool c = {1}>
+		{ [n] y = Loop (k, c, x) <body = b (int64 i, bool ci, float[2] s) => (bool co, double[2] so) { co = Identity (ci) so = Cast <to = 11> (s) }> }`, opset.FaultSubgraph, "", "so", "refused"},
+	{"a condition that is a number", `(float[2] x) => (float[2] y) <int64 k = {2}, bool c = {1}>
+		{ [n] y = Loop (k, c, x) <body = b (int64 i, bool ci, float[2] s) => (int64 co, float[2] so) { co = Identity (i) so = Neg (s) }> }`, opset.FaultSubgraph, "", "co", "ok"},
+	{"a trip count of two", `(float[2] x) => (float[2] y) <int64[2] k = {2,3}, bool c = {1}>
+		{ [n] y = Loop (k, c, x) <body = b (int64 i, bool ci, float[2] s) => (bool co, float[2] so) { co = Identity (ci) so = Neg (s) }> }`, opset.FaultSubgraph, "", "k", "ok"},
+	{"a state of Scan of another shape in the next pass", `(float[2] x, float[3,2] r) => (float[2,1] y)
+		{ [n] y = Scan (x, r) <num_scan_inputs = 1, body = b (float[2] s, float[2] e) => (float[2,1] so) { w = Add (s, e) sh = Constant <value_ints = [2,1]> () so = Reshape (w, sh) }> }`, opset.FaultSubgraph, "", "so", "refused"},
 	{"in a function, by the types of a call", `(float[2] x, int64[2] i) => (float[2] z) { z = local.f (x, i) }
 		<domain: "local", opset_import: ["": 17]> f (a, b) => (c) { [n] c = Add (a, b) }`, opset.FaultInputType, "n", "b", "refused"},
 	{"in a function that a function calls in a branch", `(bool c, string[2] x) => (string[2] z) { z = local.g (c, x) }

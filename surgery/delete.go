@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"onnxtool/onnxpb"
-	"onnxtool/shape"
 )
 
 // NodeChoice says which nodes are meant: all that one of its lists names, of those that stand in one of Graphs. Which edits mean the nodes of functions and of training graphs too, they tell.
@@ -48,6 +47,7 @@ type DeleteOptions struct {
 // to agree. Errors of kind Refused: a node without inputs, one with several outputs that are read, a cut whose output is an output of the model or a value of a subgraph, types or shapes further on
 // that would contradict each other.
 func Delete(m *onnxpb.ModelProto, nodes NodeChoice, o DeleteOptions) (*Report, error) {
+	original := m
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		r := &Report{Edit: "delete"}
 		if o.Cut && (o.Input != nil || o.AllowUnknown || o.Retype) {
@@ -63,13 +63,11 @@ func Delete(m *onnxpb.ModelProto, nodes NodeChoice, o DeleteOptions) (*Report, e
 		if err != nil {
 			return nil, nodes.hintFunctions(m, err)
 		}
-		var before *shape.Result
 		var declared *redeclaration
 		if o.Retype {
 			declared = beforeEdit(m)
-		} else if o.AllowUnknown {
-			before = shape.Infer(m, shape.Options{})
 		}
+		copies := false
 		of := map[*wires][]placed{}
 		for _, n := range list {
 			of[n.of] = append(of[n.of], n)
@@ -83,21 +81,29 @@ func Delete(m *onnxpb.ModelProto, nodes NodeChoice, o DeleteOptions) (*Report, e
 				return nil, err
 			}
 			orphans := d.orphans()
-			d.apply()
+			d.imports = m.GetOpsetImport()
+			if i > 0 {
+				d.imports = m.Functions[i-1].GetOpsetImport()
+			}
+			if d.apply(); d.failed != nil {
+				return nil, d.failed
+			}
+			copies = copies || len(d.kept) > 0
 			d.dropUnused(orphans)
 			if i > 0 {
 				f := m.Functions[i-1]
 				f.Node, f.ValueInfo = w.main.graph.Node, w.main.graph.ValueInfo
 			}
 		}
-		switch {
-		case declared != nil:
-			err = declared.afterEdit(r)
-		case o.AllowUnknown:
-			err = newFaults(before, shape.Infer(m, shape.Options{}))
+		if declared != nil {
+			if err := declared.afterEdit(r); err != nil {
+				return nil, err
+			}
 		}
-		if err != nil {
-			return nil, err
+		if o.Retype || o.AllowUnknown || copies { // an Identity of an old opset does not copy everything
+			if err := holdTypes(original, m); err != nil {
+				return nil, err
+			}
 		}
 		if o.Tidy {
 			t, err := Tidy(m)

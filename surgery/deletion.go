@@ -22,6 +22,8 @@ type deletion struct {
 	inputs  map[*wire]*onnxpb.ValueInfoProto          // outputs that become inputs of the model
 	kept    map[*onnxpb.NodeProto][]*onnxpb.NodeProto // the nodes that stand in the place of one that goes
 	same    map[*onnxpb.NodeProto]bool                // Identities that were to go, and are needed
+	imports []*onnxpb.OperatorSetIdProto              // of the model or the function
+	failed  error                                     // why the output of a node that goes gets no other value
 	named   map[*wire]string                          // values that have got the name of an output
 	renames map[*onnxpb.GraphProto]map[string]string  // see mapScoped
 
@@ -293,6 +295,9 @@ func (d *deletion) giveName(n placed, out, in *wire) {
 		d.same[n.node] = true
 		d.r.Note("node %q stays: nothing else gives the output %q its name", n.node.Label(), out.name)
 	default:
+		if importOf(d.imports, "") == 0 && d.failed == nil {
+			d.failed = noIdentity(out.name)
+		}
 		put(d.noAnnotation, out.in.graph, out.name, true)
 		copies := onnxpb.Node("Identity", d.names.Node(out.name+"_Identity"), []string{in.name}, []string{out.name})
 		d.kept[n.node] = append(d.kept[n.node], copies)

@@ -23,6 +23,7 @@ const inlineLimit = 4_000_000
 // Errors of kind Unfit: no such function. Errors of kind Refused: a function whose operators mean another thing in the opset that the model imports, that calls itself, or whose call
 // leaves out what the body needs.
 func Inline(m *onnxpb.ModelProto, names ...string) (*Report, error) {
+	original := m
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		x := &inliner{m: m, r: &Report{Edit: "inline"}, functions: map[functionID]*onnxpb.FunctionProto{}, sizes: map[functionID]int{}}
 		var list []string
@@ -46,6 +47,11 @@ func Inline(m *onnxpb.ModelProto, names ...string) (*Report, error) {
 			return nil, err
 		}
 		x.dropFunctions(called)
+		if x.copies { // an Identity of an old opset does not copy everything
+			if err := holdTypes(original, m); err != nil {
+				return nil, err
+			}
+		}
 		return x.r, nil
 	})
 }
@@ -57,6 +63,7 @@ type inliner struct {
 	stack     []functionID
 	sizes     map[functionID]int // the nodes that come of a call
 	made      int
+	copies    bool // whether an Identity was put in
 }
 
 // inlineHost is the model or function that bodies are put into.
@@ -222,6 +229,7 @@ func (x *inliner) call(h *inlineHost, f *onnxpb.FunctionProto, n *onnxpb.NodePro
 	if len(through) > 0 && importOf(*h.imports, "") == 0 {
 		return nil, refuse("import ONNX's own operators", "it passes an input through, which takes an Identity")
 	}
+	x.copies = x.copies || len(through) > 0
 	x.stack = append(x.stack, id)
 	nodes, err := x.nodes(h, append(g.Node, through...), infos)
 	x.stack = x.stack[:len(x.stack)-1]

@@ -49,11 +49,12 @@ func Insert(m, block *onnxpb.ModelProto, o InsertOptions) (*Report, error) {
 	if block.GetGraph() == nil {
 		return nil, &onnxpb.Error{Msg: "the block has no graph", Hint: "there is nothing to insert"}
 	}
+	original := m
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		if o.OnlyOutputs {
 			o.Readers.Outputs = true
 		}
-		x := &insertion{rewiring: newRewiring(m, "insert", o.Readers), o: o, block: onnxpb.Clone(block), names: NewNames(m),
+		x := &insertion{rewiring: newRewiring(original, m, "insert", o.Readers), o: o, block: onnxpb.Clone(block), names: NewNames(m),
 			bound: map[string]*wire{}, to: map[string]string{}, replaced: map[*wire]*onnxpb.ValueInfoProto{}, retyped: map[string]*onnxpb.TypeProto{}}
 		x.infer()
 		x.noteTypes()
@@ -370,7 +371,7 @@ func (x *insertion) finish() error {
 			x.r.Add("changed", "output", v.GetName(), before, after)
 		}
 	}
-	if err := x.settle(found); err != nil {
+	if err := x.settle(); err != nil {
 		return err
 	}
 	return x.faults(x.valid)

@@ -8,28 +8,32 @@ import (
 
 // redeclaration keeps what a model declares of its values in step with an edit that changes what they are: which types and shapes followed before it, and which do after it.
 type redeclaration struct {
-	m        *onnxpb.ModelProto
-	original *onnxpb.ModelProto
-	before   *shape.Result
+	m      *onnxpb.ModelProto
+	before *shape.Result
 }
 
 // beforeEdit notes what follows of the values of a model before an edit.
 func beforeEdit(m *onnxpb.ModelProto) *redeclaration {
-	return &redeclaration{m: m, original: onnxpb.Clone(m), before: inferUndeclared(m)}
+	return &redeclaration{m: m, before: inferUndeclared(m)}
 }
 
-// holdTypes refuses an edit after which an operator reads what it does not take, or what does not go with its other inputs, and did not before.
-func (d *redeclaration) holdTypes() error {
-	now := shape.Check(d.m, opset.CheckOptions{})
+// holdTypes refuses an edit after which types or shapes contradict each other, what is declared, or what an operator of the model's opset takes, where they did not in the model as it was.
+func holdTypes(original, edited *onnxpb.ModelProto) error {
+	_, now := shape.CheckTypes(edited)
 	if len(now) == 0 {
 		return nil
 	}
-	had := map[string]bool{}
-	for _, f := range shape.Check(d.original, opset.CheckOptions{}) {
-		had[f.String()] = true
+	key := func(f opset.Fault) opset.Fault {
+		f.Tensor = "" // which may have another name now
+		return f
+	}
+	had := map[opset.Fault]int{}
+	_, before := shape.CheckTypes(original)
+	for _, f := range before {
+		had[key(f)]++
 	}
 	for _, f := range now {
-		if (f.Code == opset.FaultInference || f.Code == opset.FaultInputType) && !had[f.String()] {
+		if had[key(f)]--; had[key(f)] < 0 {
 			return contradiction(f.Node, f.Tensor, f.Message)
 		}
 	}
@@ -76,7 +80,7 @@ func eachDeclaration(m *onnxpb.ModelProto, fn func(g *onnxpb.GraphProto, v *onnx
 }
 
 // afterEdit writes into the declarations what follows now, where that is another thing than before and contradicts what is declared. Where nothing follows any more, value_info goes. An edit
-// after which the model contradicts itself, and did not before, is refused.
+// after which what follows contradicts itself, and did not before, is refused; see holdTypes for the rest.
 func (d *redeclaration) afterEdit(r *Report) error {
 	after := inferUndeclared(d.m)
 	had := map[shape.Fault]bool{}
@@ -125,7 +129,7 @@ func (d *redeclaration) afterEdit(r *Report) error {
 		r.Add("changed", what, v.GetName(), old, now)
 	})
 	if len(gone) == 0 {
-		return d.holdTypes()
+		return nil
 	}
 	eachBody(d.m, func(b *nodeBody) {
 		if b.graph == nil {
@@ -139,7 +143,7 @@ func (d *redeclaration) afterEdit(r *Report) error {
 		}
 		b.graph.ValueInfo = kept
 	})
-	return d.holdTypes()
+	return nil
 }
 
 // contradicted tells whether a value cannot be what is declared of it.

@@ -30,6 +30,7 @@ type ReplaceOptions struct {
 // Errors of kind Unfit: no group has the form, the block takes or gives back another thing than the pattern, it does not go with the model (see Insert). Errors of kind Refused: a value would get another type, or a
 // cycle would come of it. Of kind Usage: those of Match.
 func Replace(m, pattern, block *onnxpb.ModelProto, o ReplaceOptions) (*Report, error) {
+	original := m
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		r := &Report{Edit: "replace"}
 		w := newWires(m)
@@ -44,7 +45,7 @@ func Replace(m, pattern, block *onnxpb.ModelProto, o ReplaceOptions) (*Report, e
 		if len(matches) == 0 {
 			return nil, x.noMatch()
 		}
-		b, err := newReplacement(x, block, o, r)
+		b, err := newReplacement(x, original, block, o, r)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +85,7 @@ type replacement struct {
 	dense map[string]string // the names of the block's initializers in the model
 }
 
-func newReplacement(x *matching, block *onnxpb.ModelProto, o ReplaceOptions, r *Report) (*replacement, error) {
+func newReplacement(x *matching, original, block *onnxpb.ModelProto, o ReplaceOptions, r *Report) (*replacement, error) {
 	if block.GetGraph() == nil {
 		return nil, &onnxpb.Error{Msg: "the block has no graph", Hint: "there is nothing to put in the place of the nodes"}
 	}
@@ -144,7 +145,7 @@ func newReplacement(x *matching, block *onnxpb.ModelProto, o ReplaceOptions, r *
 		return nil, &onnxpb.Error{Msg: fmt.Sprintf("the block refers to the attribute %q, which the pattern does not name", unknown), Hint: "have an attribute of the pattern refer to it: alpha: float = @" + unknown}
 	}
 	x.infer() // while the model is as it was
-	join := &insertion{rewiring: &rewiring{wires: x.wires, r: r}, o: InsertOptions{Dir: o.BlockDir, ModelDir: o.Dir}, block: b, names: NewNames(m), at: x.main,
+	join := &insertion{rewiring: &rewiring{original: original, wires: x.wires, r: r}, o: InsertOptions{Dir: o.BlockDir, ModelDir: o.Dir}, block: b, names: NewNames(m), at: x.main,
 		valid: len(opset.Check(m, opset.CheckOptions{})) == 0, nodes: map[string]bool{}}
 	for _, step := range []func() error{join.uniteOpsets, join.uniteFunctions, join.uniteData} {
 		if err := step(); err != nil {
@@ -368,7 +369,7 @@ func (b *replacement) settle(matches []PatternMatch) error {
 			}
 		}
 	}
-	if err := b.join.settle(shape.Infer(x.m, shape.Options{})); err != nil {
+	if err := b.join.settle(); err != nil {
 		return err
 	}
 	return b.join.faults(b.join.valid)

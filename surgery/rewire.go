@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"onnxtool/onnxpb"
-	"onnxtool/shape"
 )
 
 // ReaderChoice says which of the places where a value is read are meant. The zero value means all that nodes are, at any depth of subgraphs and in training graphs.
@@ -32,8 +31,9 @@ type ReaderChoice struct {
 // shapes that disagree, as inference tells (see package shape), a value of a graph that the reader cannot see. Errors of kind Refused: a cycle, an output that is an input too, types or shapes
 // further on that would contradict each other.
 func Rewire(m *onnxpb.ModelProto, from, to string, c ReaderChoice) (*Report, error) {
+	original := m
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
-		w := newRewiring(m, "rewire", c)
+		w := newRewiring(original, m, "rewire", c)
 		w.noteTypes()
 		a, b, err := w.pair(from, to)
 		if err != nil {
@@ -48,8 +48,9 @@ func Rewire(m *onnxpb.ModelProto, from, to string, c ReaderChoice) (*Report, err
 
 // Swap exchanges the readers of two values: who read a reads b, and who read b reads a. It fails where Rewire would, for each of them.
 func Swap(m *onnxpb.ModelProto, a, b string, c ReaderChoice) (*Report, error) {
+	original := m
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
-		w := newRewiring(m, "swap", c)
+		w := newRewiring(original, m, "swap", c)
 		w.noteTypes()
 		p, q, err := w.pair(a, b)
 		if err != nil {
@@ -70,7 +71,8 @@ type rewiring struct {
 	moves []move
 	outs  []move // outputs, whose reader is unused
 
-	declared *redeclaration // with ReaderChoice.Retype: what followed before
+	original *onnxpb.ModelProto // as it was
+	declared *redeclaration     // with ReaderChoice.Retype: what followed before
 }
 
 // move is one reader that is to read another value.
@@ -79,8 +81,8 @@ type move struct {
 	from, to *wire
 }
 
-func newRewiring(m *onnxpb.ModelProto, edit string, c ReaderChoice) *rewiring {
-	return &rewiring{wires: newWires(m), r: &Report{Edit: edit}, c: c}
+func newRewiring(original, m *onnxpb.ModelProto, edit string, c ReaderChoice) *rewiring {
+	return &rewiring{original: original, wires: newWires(m), r: &Report{Edit: edit}, c: c}
 }
 
 // noteTypes notes what follows before the edit, where values may get other types by it.
@@ -301,12 +303,20 @@ func readersHint(readers []reader) string {
 func (w *rewiring) apply() error {
 	w.moveReaders()
 	if len(w.outs) > 0 {
+		if importOf(w.m.GetOpsetImport(), "") == 0 {
+			return noIdentity(w.outs[0].from.name)
+		}
 		w.giveOutputs()
 	}
 	if err := sortModel(w.m, w.r); err != nil {
 		return err
 	}
-	return w.settle(shape.Infer(w.m, shape.Options{}))
+	return w.settle()
+}
+
+// noIdentity is the error about an output whose name only an Identity could give to another value, in a model that has none.
+func noIdentity(output string) error {
+	return &onnxpb.Error{Kind: onnxpb.Refused, Tensor: output, Msg: "another tensor would get the name of this output by an Identity, and ONNX's operators are not imported", Hint: "leave the outputs as they are, or rename"}
 }
 
 // giveOutputs has outputs get other values under the names that they have.
@@ -338,29 +348,14 @@ func (w *rewiring) giveOutputs() {
 	}
 }
 
-// settle refuses contradictions of types and shapes that a model has after it was wired anew and had not before; found is what follows now. Where values may get other types by that, it has the declarations follow.
-func (w *rewiring) settle(found *shape.Result) error {
+// settle has the declarations follow where values may have got other types, and refuses contradictions that the model had not before.
+func (w *rewiring) settle() error {
 	if w.declared != nil {
-		return w.declared.afterEdit(w.r)
-	}
-	return newFaults(w.shapes, found)
-}
-
-// newFaults is the error about contradictions of types and shapes that a model has after an edit and had not before.
-func newFaults(before, after *shape.Result) error {
-	had := map[string]int{}
-	if before != nil {
-		for _, f := range before.Faults {
-			had[f.Graph+"\x00"+f.Node+"\x00"+f.Msg]++
+		if err := w.declared.afterEdit(w.r); err != nil {
+			return err
 		}
 	}
-	for _, f := range after.Faults {
-		key := f.Graph + "\x00" + f.Node + "\x00" + f.Msg
-		if had[key]--; had[key] < 0 {
-			return &onnxpb.Error{Kind: onnxpb.Refused, Node: f.Node, Tensor: f.Tensor, Msg: "the shapes do not go together then: " + f.Msg, Hint: "choose other tensors or readers, or change what is declared"}
-		}
-	}
-	return nil
+	return holdTypes(w.original, w.m)
 }
 
 // moveReaders has readers read other values, all at once.

@@ -150,7 +150,7 @@ func TestRewireRefuses(t *testing.T) {
 	}
 	// Shapes that hang on values: the types agree, and what follows from them does not.
 	m := fromText(t, `g (float[2,3] x) => (float[6] y) <int64[1] s = {6}, int64[1] u = {5}> { [r] y = Reshape (x, s) }`)
-	failsWith(t, m, func(m *onnxpb.ModelProto) (*Report, error) { return Rewire(m, "s", "u", ReaderChoice{}) }, onnxpb.Refused, "do not go together")
+	failsWith(t, m, func(m *onnxpb.ModelProto) (*Report, error) { return Rewire(m, "s", "u", ReaderChoice{}) }, onnxpb.Refused, "contradict itself")
 	u := mysteryModel()
 	failsWith(t, u, func(m *onnxpb.ModelProto) (*Report, error) { return Rewire(m, "v1", "cast", ReaderChoice{}) }, onnxpb.Unfit, "is not known")
 	if r, err := Rewire(u, "v1", "cast", ReaderChoice{AllowUnknown: true}); err != nil || len(r.Notes) != 1 || u.Graph.Node[3].Input[0] != "cast" {

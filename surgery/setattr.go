@@ -33,6 +33,7 @@ type AttributeChange struct {
 // Errors of kind Unfit: no such node or attribute (with the nearest names), a name that several nodes have, a value of another type than the attribute's, a required attribute removed. Errors of kind
 // Refused: what follows of the values would contradict the rest of the model.
 func SetAttributes(m *onnxpb.ModelProto, nodes NodeChoice, changes ...AttributeChange) (*Report, error) {
+	original := m
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		r := &Report{Edit: "setattr"}
 		seen := map[string]bool{}
@@ -66,6 +67,9 @@ func SetAttributes(m *onnxpb.ModelProto, nodes NodeChoice, changes ...AttributeC
 		}
 		if len(r.Changes) > 0 {
 			if err := declared.afterEdit(r); err != nil {
+				return nil, err
+			}
+			if err := holdTypes(original, m); err != nil {
 				return nil, err
 			}
 		}

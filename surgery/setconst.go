@@ -42,6 +42,7 @@ type ConstantChange struct {
 // Errors of kind Unfit: no such constant (with the nearest names), or several; another element type, shape or number of elements than it has, where not asked for; a node in Only that does not read it; a
 // constant that a function takes from its caller. Errors of kind Refused: an input would get another type; the model would contradict itself.
 func SetConstant(m *onnxpb.ModelProto, c ConstantChange) (*Report, error) {
+	original := m
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		r := &Report{Edit: "setconst"}
 		found, err := findConstant(m, c.Name, c.Graphs)
@@ -73,6 +74,9 @@ func SetConstant(m *onnxpb.ModelProto, c ConstantChange) (*Report, error) {
 		}
 		if len(r.Changes) > 0 {
 			if err := declared.afterEdit(r); err != nil {
+				return nil, err
+			}
+			if err := holdTypes(original, m); err != nil {
 				return nil, err
 			}
 		}
