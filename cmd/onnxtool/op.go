@@ -23,11 +23,13 @@ func opCommand() *cli.Command {
 			"names. What is left out follows from the operator where it can. Attributes are NAME=VALUE; lists are joined by commas.\n" +
 			"A tensor is TYPE:SHAPE=VALUES, or @FILE.npy, of which lists are made too. A TYPE may be seq(float32) or optional(seq(int64)), too; SHAPE is that of the tensors then.\n" +
 			"Of an operator in a domain that is not known, outputs have their types, and attributes are NAME:TYPE=VALUE, with int, float,\n" +
-			"string, ints, floats, strings or tensor.\n\n" +
+			"string, ints, floats, strings or tensor. An operator that its domain does not have is refused, as a name that is misspelt, or one\n" +
+			"that needs --domain; --force takes it as one of a domain that is not known, as other tools write plugins into ONNX's own domain.\n\n" +
 			"Example: onnxtool op Add --input a:float32:[N,3] --input b:float32:[N,3] --output-name sum -o add.onnx\n" +
 			"         onnxtool op Softmax --opset 13 --input x:float32:[N,10] --attr axis=1 -o softmax.onnx\n" +
 			"         onnxtool op Fancy --domain my.ops --input x:float32:[N] --attr level:int=2 --output-name y:float32:[N] -o fancy.onnx",
 		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "name", Usage: "call the node, and its outputs where they are not named, by this `NAME`"},
 			&cli.Int64Flag{Name: "opset", Value: fuse.DefaultPartOpset, Usage: "`VERSION` of the default operator set"},
 			&cli.StringFlag{Name: "domain", Usage: "`DOMAIN` of the operator; none is ONNX's own"},
 			&cli.Int64Flag{Name: "domain-version", Usage: "`VERSION` of that domain's operator set", DefaultText: "the newest"},
@@ -48,7 +50,7 @@ func runOp(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	o := fuse.OpOptions{Domain: c.String("domain"), Version: c.Int64("domain-version")}
+	o := fuse.OpOptions{Domain: c.String("domain"), Version: c.Int64("domain-version"), Foreign: c.Bool("force"), Name: c.String("name")}
 	for _, s := range c.StringSlice("input") {
 		v, err := parseOpValue(s)
 		if err != nil {
@@ -93,6 +95,9 @@ func opVersion(c *cli.Context) int64 {
 // attributeTypes are the types of attributes that NAME:TYPE=VALUE may name, as the operators' signatures call them.
 var attributeTypes = map[string]string{"int": "int", "float": "float", "string": "string", "ints": "list of ints", "floats": "list of floats", "strings": "list of strings", "tensor": "tensor"}
 
+// typeWords names the types of attributes for people.
+const typeWords = "int, float, string, ints, floats, strings or tensor"
+
 // parseAttributes reads attributes, NAME=VALUE by the types that the operator gives them, NAME:TYPE=VALUE by that type. One that the operator does not have is left to others to refuse.
 func parseAttributes(given []string, domain, name string, version int64) ([]*onnxpb.AttributeProto, error) {
 	sig, ok := opset.Lookup(domain, name, version)
@@ -106,12 +111,16 @@ func parseAttributes(given []string, domain, name string, version int64) ([]*onn
 		if base, typ, typed := strings.Cut(key, ":"); typed {
 			known = opset.Attribute{Name: base, Type: attributeTypes[typ]}
 			if known.Type == "" || base == "" {
-				return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("--attr %s: %q is no type of attributes", s, typ), Hint: "write NAME:TYPE=VALUE with int, float, string, ints, floats, strings or tensor"}
+				return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("--attr %s: %q is no type of attributes", s, typ), Hint: "write NAME:TYPE=VALUE with " + typeWords}
 			}
 		} else if ok {
 			known, _ = sig.Attribute(key)
 		} else {
-			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("--attr %s: the operator %s is not known, and so is the type of its attributes not", s, name), Hint: "write NAME:TYPE=VALUE with int, float, string, ints, floats, strings or tensor"}
+			e := &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("--attr %s: the operator %s is not known, and so is the type of its attributes not", s, name), Hint: "write NAME:TYPE=VALUE with " + typeWords}
+			if hint := surgery.UnknownOperatorHint(domain, name, version); hint != "" {
+				e.Hint = hint + ", and NAME:TYPE=VALUE"
+			}
+			return nil, e
 		}
 		a := &onnxpb.AttributeProto{Name: &key, Type: onnxpb.AttributeProto_UNDEFINED.Enum()}
 		if known.Name != "" {
@@ -141,12 +150,9 @@ func parseOpValue(s string) (fuse.OpValue, error) {
 	if i := strings.LastIndex(s, "]="); i >= 0 {
 		rest, values, constant = s[:i+1], s[i+2:], true
 	}
-	if i := strings.LastIndexByte(rest, ':'); i >= 0 && strings.HasPrefix(rest[i+1:], "[") {
-		dims, err := onnxpb.ParseShape(rest[i+1:])
-		if err != nil {
-			return v, err
-		}
-		v.Shape, rest = dims, rest[:i]
+	var err error
+	if rest, v.Shape, err = cutShape(rest); err != nil {
+		return v, err
 	}
 	i := strings.LastIndexByte(rest, ':')
 	if i < 0 {
@@ -178,6 +184,16 @@ func parseOpValue(s string) (fuse.OpValue, error) {
 		v.Value, err = onnxpb.ParseElements(t, dims, values)
 	}
 	return v, err
+}
+
+// cutShape takes the shape off the end of NAME:TYPE:SHAPE; the shape is nil where there is none.
+func cutShape(s string) (rest string, shape []onnxpb.Dim, err error) {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 || !strings.HasPrefix(s[i+1:], "[") {
+		return s, nil, nil
+	}
+	shape, err = onnxpb.ParseShape(s[i+1:])
+	return s[:i], shape, err
 }
 
 // parseWhole reads a type that is no tensor, such as seq(float32) or optional(seq(int64)), of tensors of a shape.
