@@ -63,6 +63,9 @@ type OpOptions struct {
 	Inputs     []OpValue
 	Outputs    []OpValue // none: as many as the operator must have, by their formal names
 	Attributes []*onnxpb.AttributeProto
+	// Graphs are the models of attributes that are graphs: what operator sets their nodes are of. Outer are inputs of the model that only these graphs read.
+	Graphs []surgery.GraphSource
+	Outer  []OpValue
 	// Version is the version of Domain's operator set, for other domains than ai.onnx; 0 is the newest. PartOptions.Opset is ai.onnx's.
 	Version int64
 	// Foreign takes an operator that the domain has in no version as it is given, as those of domains that are not known are: other tools write such ones, plugins of TensorRT for one, into ai.onnx. The
@@ -155,6 +158,20 @@ func Op(name string, op OpOptions, o PartOptions) (*onnxpb.ModelProto, error) {
 		}
 		declared[in.Name] = in.signature()
 	}
+	for _, in := range op.Outer {
+		if _, twice := declared[in.Name]; twice || !in.typed() || in.Value != nil {
+			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Tensor: in.Name, Msg: "an input that graphs read has a name of its own, a type and no value", Hint: "write NAME:TYPE:SHAPE"}
+		}
+		declared[in.Name] = in.signature()
+		p.g.Input = append(p.g.Input, &onnxpb.ValueInfoProto{Name: proto.String(in.Name), Type: in.proto()})
+	}
+	for _, a := range op.Attributes {
+		for _, name := range surgery.Captures(a.G) {
+			if _, ok := declared[name]; !ok {
+				return nil, &onnxpb.Error{Kind: onnxpb.Usage, Tensor: name, Msg: fmt.Sprintf("the graph of attribute %q reads it, and nothing gives it", a.GetName()), Hint: "give it as an input of the model: --outer " + name + ":TYPE:SHAPE"}
+			}
+		}
+	}
 	for _, out := range outputs {
 		node.Output = append(node.Output, out.Name)
 		if out.Name == "" {
@@ -170,6 +187,14 @@ func Op(name string, op OpOptions, o PartOptions) (*onnxpb.ModelProto, error) {
 	m := p.model("The operator " + name + ".")
 	if op.Domain != "" {
 		m.OpsetImport = append(m.OpsetImport, onnxpb.Opset(op.Domain, version))
+	}
+	for _, g := range op.Graphs {
+		if err := surgery.JoinOpsets(m, g, &surgery.Report{}); err != nil {
+			return nil, err
+		}
+	}
+	if onnxpb.HasExternal(m) {
+		return nil, &onnxpb.Error{Msg: "a graph among the attributes has external data", Hint: "take it into the graph's file: see onnxtool data unpack"}
 	}
 	return m, declareOutputs(m)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,8 @@ type OperatorBlock struct {
 	// Name is the node's, and that of its first output; the others are numbered behind it. "" is made of the place and the operator. Where the model has it already it is changed, and told.
 	Name       string
 	Attributes []*onnxpb.AttributeProto
+	// Graphs are the models of attributes that are graphs: what operator sets their nodes are of. What these graphs do not define is read of the model, by name.
+	Graphs []GraphSource
 	// Operands are its inputs, in the operator's order. Nil is the value of the place alone, or none where the operator takes none, or where there is no place and it need not take any.
 	Operands []Operand
 	// Results is how many outputs it has; 0 is those that it must have.
@@ -98,12 +101,16 @@ func InsertOperator(m *onnxpb.ModelProto, op OperatorBlock, at InsertPlace, o In
 	op.Domain = onnxpb.NormalDomain(op.Domain)
 	version, imported := importFor(m, op.Domain)
 	sig, known := opset.Lookup(op.Domain, op.Operator, version)
-	block, err := op.block(m, sig, at, &o)
+	graph, err := op.graph(sig, at, &o)
 	if err != nil {
 		return nil, err
 	}
+	block := &onnxpb.ModelProto{IrVersion: m.IrVersion, OpsetImport: slices.Clone(m.OpsetImport), Graph: graph}
 	if !imported {
-		block.OpsetImport = append(block.OpsetImport[:len(block.OpsetImport):len(block.OpsetImport)], onnxpb.Opset(op.Domain, version))
+		block.OpsetImport = append(block.OpsetImport, onnxpb.Opset(op.Domain, version))
+	}
+	if err := op.capture(block, &o); err != nil {
+		return nil, err
 	}
 	if at.Input {
 		if err := takes(m, block.Graph, at); err != nil {
@@ -170,8 +177,8 @@ func OperatorVersion(m *onnxpb.ModelProto, domain string) int64 {
 	return version
 }
 
-// block makes the node and its graph, and puts down which values its operands read.
-func (op *OperatorBlock) block(m *onnxpb.ModelProto, sig *opset.Operator, at InsertPlace, o *InsertOptions) (*onnxpb.ModelProto, error) {
+// graph makes the node and the graph of the block, and puts down which values its operands read.
+func (op *OperatorBlock) graph(sig *opset.Operator, at InsertPlace, o *InsertOptions) (*onnxpb.GraphProto, error) {
 	base := op.Name
 	if base == "" {
 		base = at.Name
@@ -226,13 +233,43 @@ func (op *OperatorBlock) block(m *onnxpb.ModelProto, sig *opset.Operator, at Ins
 			results = max(results, sig.MinOutputs)
 		}
 	}
-	names := NewNames(&onnxpb.ModelProto{Graph: &onnxpb.GraphProto{Input: g.Input, Initializer: g.Initializer}})
+	names := NewNames(&onnxpb.ModelProto{Graph: g}) // with those of graphs among the attributes
 	for range results {
 		out := names.Value(base)
 		n.Output = append(n.Output, out)
 		g.Output = append(g.Output, &onnxpb.ValueInfoProto{Name: proto.String(out)})
 	}
-	return &onnxpb.ModelProto{IrVersion: m.IrVersion, OpsetImport: m.OpsetImport, Graph: g}, nil
+	return g, nil
+}
+
+// capture makes what the graphs among the attributes capture inputs of the block, which read the values of these names.
+func (op *OperatorBlock) capture(block *onnxpb.ModelProto, o *InsertOptions) error {
+	for _, s := range op.Graphs {
+		if err := JoinOpsets(block, s, &Report{}); err != nil {
+			return err
+		}
+	}
+	own := map[string]bool{}
+	for name := range definitions(block.Graph) {
+		own[name] = true
+	}
+	given := map[string]bool{}
+	for _, a := range op.Attributes {
+		for _, name := range Captures(a.G) {
+			if own[name] {
+				return &onnxpb.Error{Kind: onnxpb.Usage, Tensor: name, Msg: fmt.Sprintf("the graph of attribute %q reads it, and an operand or an output of the operator is called so", a.GetName()), Hint: "name that otherwise"}
+			}
+			if given[name] {
+				continue
+			}
+			given[name] = true
+			if _, told := o.Inputs[name]; !told {
+				tell(&o.Inputs, name, name)
+			}
+			block.Graph.Input = append(block.Graph.Input, &onnxpb.ValueInfoProto{Name: proto.String(name)})
+		}
+	}
+	return nil
 }
 
 // byIndex puts the names of outputs in the place of their indices. A name that the block has stays.

@@ -94,18 +94,20 @@ func runInsert(c *cli.Context) error {
 		defer f.Close()
 		block, o.Dir = f.Model, f.Dir()
 	}
+	files := modelFiles{}
+	defer files.close()
 	place := ""
 	if len(places) > 0 {
 		place = places[0]
 	}
 	return editFileIn(c, c.Args().First(), func(m *onnxpb.ModelProto, dir string) (*surgery.Report, error) {
 		o.ModelDir = dir
-		return insertBlock(c, m, block, place, o)
+		return insertBlock(c, m, block, files, place, o)
 	})
 }
 
 // insertBlock settles the place of the block and inserts it; a nil block is the operator of the flags.
-func insertBlock(c *cli.Context, m, block *onnxpb.ModelProto, place string, o surgery.InsertOptions) (*surgery.Report, error) {
+func insertBlock(c *cli.Context, m, block *onnxpb.ModelProto, files modelFiles, place string, o surgery.InsertOptions) (*surgery.Report, error) {
 	at := surgery.InsertPlace{Name: c.String(place), Input: place == "at-input", Output: place == "at-output"}
 	var err error
 	switch {
@@ -124,7 +126,7 @@ func insertBlock(c *cli.Context, m, block *onnxpb.ModelProto, place string, o su
 		}
 	}
 	if block == nil {
-		op, err := operatorBlock(c, m)
+		op, err := operatorBlock(c, m, files)
 		if err != nil {
 			return nil, err
 		}
@@ -188,7 +190,7 @@ func pairs(flag string, list []string) (map[string]string, error) {
 }
 
 // operatorBlock reads the operator that the flags tell.
-func operatorBlock(c *cli.Context, m *onnxpb.ModelProto) (surgery.OperatorBlock, error) {
+func operatorBlock(c *cli.Context, m *onnxpb.ModelProto, files modelFiles) (surgery.OperatorBlock, error) {
 	op := surgery.OperatorBlock{Operator: c.String("op"), Domain: c.String("domain"), Name: c.String("name"), Results: c.Int("results")}
 	if c.IsSet("results") && op.Results < 1 {
 		return op, usagef("--results %d: an operator gives one output or more", op.Results)
@@ -197,7 +199,7 @@ func operatorBlock(c *cli.Context, m *onnxpb.ModelProto) (surgery.OperatorBlock,
 		return op, usagef("--name is empty")
 	}
 	var err error
-	if op.Attributes, err = parseAttributes(c.StringSlice("attr"), op.Domain, op.Operator, surgery.OperatorVersion(m, op.Domain)); err != nil {
+	if op.Attributes, op.Graphs, err = parseAttributes(c.StringSlice("attr"), op.Domain, op.Operator, surgery.OperatorVersion(m, op.Domain), files); err != nil {
 		return op, err
 	}
 	for _, s := range c.StringSlice("operand") {
