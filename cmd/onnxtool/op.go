@@ -26,10 +26,10 @@ func opCommand() *cli.Command {
 			"string, ints, floats, strings, tensor or graph. An attribute that is a graph is @FILE.onnx: it gets the main graph of that model,\n" +
 			"which captures what it does not define of the operator's own inputs, and of those that --outer gives. An operator that its domain does not have is refused, as a name that is misspelt, or one\n" +
 			"that needs --domain; --force takes it as one of a domain that is not known, as other tools write plugins into ONNX's own domain.\n\n" +
-			"Example: onnxtool op Add --input a:float32:[N,3] --input b:float32:[N,3] --output-name sum -o add.onnx\n" +
-			"         onnxtool op Softmax --opset 13 --input x:float32:[N,10] --attr axis=1 -o softmax.onnx\n" +
-			"         onnxtool op Fancy --domain my.ops --input x:float32:[N] --attr level:int=2 --output-name y:float32:[N] -o fancy.onnx\n" +
-			"         onnxtool op If --input c:bool:[] --outer x:float32:[N] --attr then_branch=@neg.onnx --attr else_branch=@abs.onnx -o if.onnx",
+			"Example: onnxtool op Add --input 'a:float32:[N,3]' --input 'b:float32:[N,3]' --output-name sum -o add.onnx\n" +
+			"         onnxtool op Softmax --opset 13 --input 'x:float32:[N,10]' --attr axis=1 -o softmax.onnx\n" +
+			"         onnxtool op Fancy --domain my.ops --input 'x:float32:[N]' --attr level:int=2 --output-name 'y:float32:[N]' -o fancy.onnx\n" +
+			"         onnxtool op If --input 'c:bool:[]' --outer 'x:float32:[N]' --attr then_branch=@neg.onnx --attr else_branch=@abs.onnx -o if.onnx",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "name", Usage: "call the node, and its outputs where they are not named, by this `NAME`"},
 			&cli.Int64Flag{Name: "opset", Value: fuse.DefaultPartOpset, Usage: "`VERSION` of the default operator set"},
