@@ -94,11 +94,11 @@ func TestExamplesAreQuoted(t *testing.T) {
 func TestUnquoted(t *testing.T) {
 	for line, want := range map[string]string{
 		"onnxtool a 'x[1]' \"*\" y": "",
-		"onnxtool a x[1]":          "[1]",
-		`onnxtool a x\[1] y`:       "] y",
-		"onnxtool a 'x' *":         "*",
-		"onnxtool a # why? [x]":    "",
-		"onnxtool a x#? b":         "? b",
+		"onnxtool a x[1]":           "[1]",
+		`onnxtool a x\[1] y`:        "] y",
+		"onnxtool a 'x' *":          "*",
+		"onnxtool a # why? [x]":     "",
+		"onnxtool a x#? b":          "? b",
 	} {
 		if got, _ := unquoted(line, 0); got != want {
 			t.Errorf("%s: %q, want %q", line, got, want)
