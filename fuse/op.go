@@ -10,6 +10,7 @@ import (
 	"onnxtool/onnxpb"
 	"onnxtool/opset"
 	"onnxtool/shape"
+	"onnxtool/surgery"
 )
 
 // OpValue is an input or output of the node of Op.
@@ -58,18 +59,25 @@ func typeSignature(t *onnxpb.TypeProto) string {
 // OpOptions say what the node of Op is like.
 type OpOptions struct {
 	Domain     string // "" is ai.onnx
+	Name       string // of the node, and of outputs that are not given: NAME, NAME_1 and so on; "": the operator's in small letters, and the outputs' formal names
 	Inputs     []OpValue
 	Outputs    []OpValue // none: as many as the operator must have, by their formal names
 	Attributes []*onnxpb.AttributeProto
+	// Graphs are the models of attributes that are graphs: what operator sets their nodes are of. Outer are inputs of the model that only these graphs read.
+	Graphs []surgery.GraphSource
+	Outer  []OpValue
 	// Version is the version of Domain's operator set, for other domains than ai.onnx; 0 is the newest. PartOptions.Opset is ai.onnx's.
 	Version int64
+	// Foreign takes an operator that the domain has in no version as it is given, as those of domains that are not known are: other tools write such ones, plugins of TensorRT for one, into ai.onnx. The
+	// model does not pass the checker then.
+	Foreign bool
 }
 
 // Op makes a model that is a single operator: what it takes are the graph inputs, what it gives are the graph outputs. The operator, its
 // attributes and the numbers and types of its inputs are held to its signature in o.Opset, of any version from 1 up. Types and shapes of outputs that are not given follow by inference
 // (see package shape); a type that does not must be given, and a shape that does not stays unknown.
 //
-// Of a domain whose operators are not known (a custom one) everything is taken as it is given, outputs with their types. o.Batch plays no part: shapes are given whole.
+// Of a domain whose operators are not known (a custom one), and with op.Foreign of an operator that the domain does not have, everything is taken as it is given, outputs with their types. o.Batch plays no part: shapes are given whole.
 func Op(name string, op OpOptions, o PartOptions) (*onnxpb.ModelProto, error) {
 	op.Domain = onnxpb.NormalDomain(op.Domain)
 	asked := o.Opset
@@ -90,7 +98,8 @@ func Op(name string, op OpOptions, o PartOptions) (*onnxpb.ModelProto, error) {
 		}
 	}
 	outputs := slices.Clone(op.Outputs)
-	if opset.Known(op.Domain) {
+	foreign := op.Foreign && len(opset.Versions(op.Domain, name)) == 0
+	if opset.Known(op.Domain) && !foreign {
 		sig, err := signature(op.Domain, name, version)
 		if err != nil {
 			return nil, err
@@ -106,10 +115,27 @@ func Op(name string, op OpOptions, o PartOptions) (*onnxpb.ModelProto, error) {
 			return nil, err
 		}
 	} else if len(outputs) == 0 {
-		return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("the operators of domain %q are not known", op.Domain),
+		e := &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("the operators of domain %q are not known", op.Domain),
 			Hint: "name its outputs, with their types; operators are known of ai.onnx and " + strings.Join(opset.Domains()[1:], ", ")}
+		if foreign {
+			e.Msg, e.Hint = fmt.Sprintf("the operator %s is not known", name), "name its outputs, with their types"
+		}
+		return nil, e
 	}
-	node := onnxpb.Node(name, strings.ToLower(name), nil, nil, op.Attributes...)
+	if len(op.Outputs) == 0 && op.Name != "" {
+		names := surgery.NewNames(&onnxpb.ModelProto{})
+		for _, in := range op.Inputs {
+			names.Value(in.Name)
+		}
+		for i := range outputs {
+			outputs[i].Name = names.Value(op.Name)
+		}
+	}
+	nodeName := op.Name
+	if nodeName == "" {
+		nodeName = strings.ToLower(name)
+	}
+	node := onnxpb.Node(name, nodeName, nil, nil, op.Attributes...)
 	if op.Domain != "" {
 		node.Domain = proto.String(op.Domain)
 	}
@@ -132,6 +158,20 @@ func Op(name string, op OpOptions, o PartOptions) (*onnxpb.ModelProto, error) {
 		}
 		declared[in.Name] = in.signature()
 	}
+	for _, in := range op.Outer {
+		if _, twice := declared[in.Name]; twice || !in.typed() || in.Value != nil {
+			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Tensor: in.Name, Msg: "an input that graphs read has a name of its own, a type and no value", Hint: "write NAME:TYPE:SHAPE"}
+		}
+		declared[in.Name] = in.signature()
+		p.g.Input = append(p.g.Input, &onnxpb.ValueInfoProto{Name: proto.String(in.Name), Type: in.proto()})
+	}
+	for _, a := range op.Attributes {
+		for _, name := range surgery.Captures(a.G) {
+			if _, ok := declared[name]; !ok {
+				return nil, &onnxpb.Error{Kind: onnxpb.Usage, Tensor: name, Msg: fmt.Sprintf("the graph of attribute %q reads it, and nothing gives it", a.GetName()), Hint: "give it as an input of the model: --outer " + name + ":TYPE:SHAPE"}
+			}
+		}
+	}
 	for _, out := range outputs {
 		node.Output = append(node.Output, out.Name)
 		if out.Name == "" {
@@ -147,6 +187,14 @@ func Op(name string, op OpOptions, o PartOptions) (*onnxpb.ModelProto, error) {
 	m := p.model("The operator " + name + ".")
 	if op.Domain != "" {
 		m.OpsetImport = append(m.OpsetImport, onnxpb.Opset(op.Domain, version))
+	}
+	for _, g := range op.Graphs {
+		if err := surgery.JoinOpsets(m, g, &surgery.Report{}); err != nil {
+			return nil, err
+		}
+	}
+	if onnxpb.HasExternal(m) {
+		return nil, &onnxpb.Error{Msg: "a graph among the attributes has external data", Hint: "take it into the graph's file: see onnxtool data unpack"}
 	}
 	return m, declareOutputs(m)
 }
@@ -179,9 +227,9 @@ func signature(domain, name string, version int64) (*opset.Operator, error) {
 	}
 	switch {
 	case !ok:
-		e := &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("there is no operator %q in %s", name, where), Hint: suggest(name, opset.Names(domain, version))}
-		if later := opset.Versions(domain, name); len(later) > 0 {
-			e.Hint = fmt.Sprintf("it came with version %d", later[0].SinceVersion)
+		e := &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("there is no operator %q in %s", name, where), Hint: surgery.UnknownOperatorHint(domain, name, version)}
+		if len(opset.Versions(domain, name)) == 0 {
+			e.Hint += "; --force takes it as it is given"
 		}
 		return nil, e
 	case sig.Deprecated:

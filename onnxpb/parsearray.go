@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -43,7 +44,8 @@ func ParseDims(text string) ([]int64, error) {
 	return dims, nil
 }
 
-// ParseElements reads the elements of a tensor in row-major order, parted by commas; brackets round them may stand. A string that holds a comma stands in double quotes, as in CSV. Nothing
+// ParseElements reads the elements of a tensor in row-major order, parted by commas; brackets round them may stand, and then blanks may part them. Brackets within brackets, as JSON and NumPy write them, have to
+// be as deep and as long as the shape says. A string that holds a comma stands in double quotes, as in CSV. Nothing
 // is bent to fit: an integer type takes whole numbers in its range, a type of floats what does not pass its range (but is rounded to it), bool true, false, 1 and 0. Floats are
 // inf, -inf and nan too, complex numbers 1+2i. Errors are of kind Usage.
 func ParseElements(t TensorProto_DataType, dims []int64, text string) (*Array, error) {
@@ -51,7 +53,15 @@ func ParseElements(t TensorProto_DataType, dims []int64, text string) (*Array, e
 	if err != nil {
 		return nil, err
 	}
-	words, err := SplitElements(t, text)
+	words, err := []string(nil), error(nil)
+	if bracketed(t, dims, text) {
+		var nested []int64
+		if words, nested, err = readNested(t, text); err == nil && len(nested) > 1 && !slices.Equal(nested, dims) {
+			err = Errorf(Usage, "the brackets hold %s, the shape is %s", FormatShape(Numbers(nested...)), FormatShape(Numbers(dims...)))
+		}
+	} else {
+		words, err = SplitElements(t, text)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -9,9 +9,9 @@ import (
 	"onnxtool/opset"
 )
 
-// AttributeTypes are the types of attributes that have a form on the command line, by the names that opset gives them, and the short names that people give them.
+// AttributeTypes are the types of attributes that have a form on the command line, if only as a file, by the names that opset gives them, and the short names that people give them.
 var attributeTypes = map[string]string{
-	"int": "int", "float": "float", "string": "string", "tensor": "tensor", "type": "type_proto", "type_proto": "type_proto",
+	"int": "int", "float": "float", "string": "string", "tensor": "tensor", "type": "type_proto", "type_proto": "type_proto", "graph": "graph",
 	"ints": "list of ints", "floats": "list of floats", "strings": "list of strings",
 }
 
@@ -65,6 +65,9 @@ func ParseAttribute(known opset.Attribute, text string) (*onnxpb.AttributeProto,
 	case "type_proto":
 		t, err := onnxpb.ParseTypeProto(text)
 		return &onnxpb.AttributeProto{Name: &known.Name, Type: onnxpb.AttributeProto_TYPE_PROTO.Enum(), Tp: t}, err
+	}
+	if known.Type == "graph" {
+		return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: "an attribute that is a graph cannot be written on the command line", Hint: "give the model that has it: @FILE.onnx"}
 	}
 	return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("an attribute that is a %s cannot be written on the command line", known.Type),
 		Hint: "write the model as text with onnxtool text, and read it back with from-text"}
@@ -172,6 +175,8 @@ func AttributeText(a *onnxpb.AttributeProto) string {
 		return tensorText(a.GetT())
 	case onnxpb.AttributeProto_TYPE_PROTO:
 		return onnxpb.FormatTypeProto(a.GetTp())
+	case onnxpb.AttributeProto_GRAPH:
+		return "graph of " + plural(len(a.GetG().GetNode()), "node")
 	}
 	return strings.ToLower(a.GetType().String())
 }

@@ -57,6 +57,12 @@ func valueEditsOf(m *onnxpb.ModelProto, pick uint8, any func(int) string) map[st
 		"initializers":        store(surgery.AsInitializer),
 		"one constant":        store(surgery.AsConstant, constant),
 		"one initializer":     store(surgery.AsInitializer, constant),
+		"set a graph": setAttributes(choice, surgery.AttributeChange{Name: "then_branch", Type: "graph", Graph: func() (surgery.GraphSource, error) {
+			return surgery.GraphSource{Model: onnxpb.Clone(m)}, nil
+		}}),
+		"set a graph anew": setAttributes(choice, surgery.AttributeChange{Name: "body", Graph: func() (surgery.GraphSource, error) {
+			return surgery.GraphSource{Model: onnxpb.Clone(m)}, nil
+		}}),
 		"set an attribute":    setAttributes(choice, surgery.AttributeChange{Name: "axis", Text: "1"}),
 		"set attributes":      setAttributes(surgery.NodeChoice{Ops: []string{"*"}}, surgery.AttributeChange{Name: "alpha", Text: "0.5"}),
 		"remove an attribute": setAttributes(choice, surgery.AttributeChange{Name: "axis", Remove: true}),

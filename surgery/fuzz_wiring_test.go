@@ -25,6 +25,11 @@ func wiringEditsOf(m *onnxpb.ModelProto, pick uint8, any func(int) string) map[s
 			Node: []*onnxpb.NodeProto{onnxpb.Node("Identity", "block", []string{"in"}, []string{"out"})}}}
 		return func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.Insert(m, b, o) }
 	}
+	operate := func(op surgery.OperatorBlock, at surgery.InsertPlace) edit {
+		return func(m *onnxpb.ModelProto) (*surgery.Report, error) {
+			return surgery.InsertOperator(m, op, at, surgery.InsertOptions{Readers: surgery.ReaderChoice{AllowUnknown: true}})
+		}
+	}
 	to := func(name string) map[string]string { return map[string]string{"out": name} }
 	from := func(name string) map[string]string { return map[string]string{"in": name} }
 	index := int(pick) % 3
@@ -63,6 +68,8 @@ func wiringEditsOf(m *onnxpb.ModelProto, pick uint8, any func(int) string) map[s
 		"insert":          insert(surgery.InsertOptions{Inputs: from(any(0)), Outputs: to(any(0)), Readers: unknown}),
 		"insert between":  insert(surgery.InsertOptions{Inputs: from(any(0)), Outputs: to(any(1)), Readers: unknown}),
 		"insert at out":   insert(surgery.InsertOptions{Inputs: from(output), Outputs: to(output), OnlyOutputs: true}),
+		"insert operator": operate(surgery.OperatorBlock{Operator: "Identity"}, surgery.InsertPlace{Name: any(0), Input: pick%2 == 0, Output: pick%3 == 0}),
+		"insert nothing":  operate(surgery.OperatorBlock{Operator: "Constant", Attributes: []*onnxpb.AttributeProto{onnxpb.Int("value_int", 1)}}, surgery.InsertPlace{Name: any(0)}),
 		"insert beside":   insert(surgery.InsertOptions{Inputs: from(any(0)), NewOutputs: true}),
 		"expand outputs":  expand(surgery.ExpandOptions{Axis: int(pick%4) - 2}),
 		"expand inputs":   expand(surgery.ExpandOptions{Axis: int(pick%4) - 2, Inputs: []string{any(0)}}),

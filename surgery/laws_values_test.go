@@ -13,6 +13,12 @@ func TestLawsOfValues(t *testing.T) {
 	setting := func(c NodeChoice, changes ...AttributeChange) edit {
 		return func(m *onnxpb.ModelProto) (*Report, error) { return SetAttributes(m, c, changes...) }
 	}
+	source := func(text string) func() (GraphSource, error) {
+		return func() (GraphSource, error) { return GraphSource{Model: sourceOf(t, "", text)}, nil }
+	}
+	branch := func(text string) edit {
+		return setting(NodeChoice{Names: []string{"choose"}}, AttributeChange{Name: "then_branch", Graph: source(text)})
+	}
 	constant := func(c ConstantChange) edit {
 		return func(m *onnxpb.ModelProto) (*Report, error) { return SetConstant(m, c) }
 	}
@@ -46,6 +52,15 @@ func TestLawsOfValues(t *testing.T) {
 			edit:    setting(call, AttributeChange{Name: "by", Text: "3"}),
 			changes: `^model\.graph\.node\[2\]\.attribute\[0\]\.f$`,
 			large:   setting(NodeChoice{Ops: []string{"Add"}}, AttributeChange{Name: "__note", Type: "int", Text: "1"}),
+		},
+		{
+			name: "SetAttributes of a graph",
+			edit: branch(`b () => (float[N,3] fresh) <float[1] half = {0.5}> { fresh = Mul (h, half) }`),
+			fails: []edit{
+				branch(`b () => (float[N,3] h) { h = Neg (x) }`), branch(`b () => (float[N,3] fresh) { fresh = Neg (nosuch) }`), branch(`b () => () { fresh = Neg (h) }`),
+			},
+			loses: `^model\.graph\.node\[3\]\.attribute\[0\]\.g`,
+			large: setting(NodeChoice{Ops: []string{"Add"}}, AttributeChange{Name: "__graph", Type: "graph", Graph: source(`b () => (float[N,3] fresh) { fresh = Neg (x) }`)}),
 		},
 		{
 			name: "SetConstant",

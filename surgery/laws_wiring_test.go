@@ -177,6 +177,16 @@ func TestLawsOfWiring(t *testing.T) {
 			large:   rewire("v3", "x", ReaderChoice{Retype: true}),
 		},
 		{
+			name: "InsertOperator",
+			edit: operating(OperatorBlock{Operator: "Relu", Name: "mul"}, InsertPlace{Name: "x", Input: true}, InsertOptions{}),
+			fails: []edit{
+				operating(OperatorBlock{Operator: "Relu"}, InsertPlace{Name: "nosuch", Input: true}, InsertOptions{}), operating(OperatorBlock{Operator: "Relo"}, InsertPlace{Name: "h"}, InsertOptions{}),
+				operating(OperatorBlock{Operator: "Relu"}, InsertPlace{Name: "h"}, InsertOptions{Outputs: map[string]string{"7": "h"}}), operating(OperatorBlock{Operator: "Relu"}, InsertPlace{}, InsertOptions{}),
+			},
+			changes: `^model\.graph\.input\[0\]\.name$|^model\.graph\.node\[0\]\.input$|g\.node\[1\]\.attribute\[1\]\.g\.node\[0\]\.input$|algorithm\.node\[1\]\.(input|attribute\[1\]\.strings)$`,
+			large:   operating(OperatorBlock{Operator: "Relu"}, InsertPlace{Name: "x", Input: true}, InsertOptions{}),
+		},
+		{
 			name:    "ExpandDim",
 			edit:    expanding(ExpandOptions{Outputs: []string{"out"}, Inputs: []string{"x"}}),
 			fails:   []edit{expanding(ExpandOptions{}), expanding(ExpandOptions{Outputs: []string{"out"}, Inputs: []string{"bias"}}), expanding(ExpandOptions{Outputs: []string{"out", "nosuch"}}), expanding(ExpandOptions{Outputs: []string{"out"}, Axis: 4})},

@@ -2,6 +2,7 @@ package surgery
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,7 +21,11 @@ type AttributeChange struct {
 	Array *onnxpb.Array          // a tensor, or what a list or a single value is made of
 	Text  string                 // a value as the command line writes it: see ParseAttribute
 
-	// Type is the type of the attribute where the operator does not tell: int, float, string, ints, floats, strings, tensor, type. Where it does, the two must be the same.
+	// Graph gives the model whose main graph is the value of an attribute that is a graph. For others it is not called. ModelDir is the directory that the external data of the model that is edited is relative to.
+	Graph    func() (GraphSource, error)
+	ModelDir string
+
+	// Type is the type of the attribute where the operator does not tell: int, float, string, ints, floats, strings, tensor, type, graph. Where it does, the two must be the same.
 	Type string
 }
 
@@ -28,16 +33,23 @@ type AttributeChange struct {
 // import of the model or of the function has it: its attributes and their types; a call of a function of the model to the attributes of that function. Of an operator that is not known the
 // type is the one that the attribute has, or the one that is given.
 //
+// An attribute that is a graph gets the main graph of a model; see GraphAttribute. What that graph does not define it captures of the graphs around the node; what it defines must not have a name that they define, as no name
+// may be shadowed. Symbols of its dimensions are the model's. Operator sets join as those of a block do, see Insert; names of its nodes that the model has are changed, and told; nodes are put in order where it reads what is made
+// further on.
+//
 // What the model declares of the values behind a node follows where it would be wrong otherwise, the types of its outputs too: the report tells.
 //
-// Errors of kind Unfit: no such node or attribute (with the nearest names), a name that several nodes have, a value of another type than the attribute's, a required attribute removed. Errors of kind
+// Errors of kind Unfit: no such node or attribute (with the nearest names), a name that several nodes have, a value of another type than the attribute's, a required attribute removed, a graph that does not go with the model. Errors of kind
 // Refused: what follows of the values would contradict the rest of the model.
 func SetAttributes(m *onnxpb.ModelProto, nodes NodeChoice, changes ...AttributeChange) (*Report, error) {
 	original := m
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		r := &Report{Edit: "setattr"}
-		seen := map[string]bool{}
+		seen, valid := map[string]bool{}, false
 		for _, c := range changes {
+			if c.Graph != nil && !valid {
+				valid = len(opset.Check(m, opset.CheckOptions{})) == 0
+			}
 			switch {
 			case c.Name == "":
 				return nil, onnxpb.Errorf(onnxpb.Usage, "the name of an attribute is empty")
@@ -54,6 +66,9 @@ func SetAttributes(m *onnxpb.ModelProto, nodes NodeChoice, changes ...AttributeC
 		for _, f := range m.GetFunctions() {
 			e.functions[functionOf(f)] = f
 		}
+		if slices.ContainsFunc(changes, func(c AttributeChange) bool { return c.Graph != nil }) {
+			e.prepare(chosen, changes)
+		}
 		declared := beforeEdit(m)
 		for _, n := range chosen {
 			if err := e.node(n, changes); err != nil {
@@ -64,6 +79,9 @@ func SetAttributes(m *onnxpb.ModelProto, nodes NodeChoice, changes ...AttributeC
 			if c.Remove && e.removed[c.Name] == 0 {
 				return nil, e.noneToRemove(chosen, c.Name)
 			}
+		}
+		if err := e.settle(valid); err != nil {
+			return nil, err
 		}
 		if len(r.Changes) > 0 {
 			if err := declared.afterEdit(r); err != nil {
@@ -82,6 +100,11 @@ type attributeEdit struct {
 	r         *Report
 	functions map[functionID]*onnxpb.FunctionProto
 	removed   map[string]int
+
+	// Of graphs that attributes get, see subgraph.
+	graphs  []chosenNode                  // those that got one
+	names   *Names                        // of the nodes
+	visible map[*nodeBody]map[string]bool // what lists of nodes and the graphs around them define
 }
 
 // facts are what is known of the attributes that a node takes.
@@ -143,7 +166,7 @@ func (e *attributeEdit) node(c chosenNode, changes []AttributeChange) error {
 		return fail(err)
 	}
 	for _, change := range changes {
-		if err := e.change(n, f, change); err != nil {
+		if err := e.change(c, f, change); err != nil {
 			return fail(err)
 		}
 	}
@@ -162,7 +185,8 @@ func (e *attributeEdit) node(c chosenNode, changes []AttributeChange) error {
 }
 
 // change makes one change to one node.
-func (e *attributeEdit) change(n *onnxpb.NodeProto, f *facts, c AttributeChange) error {
+func (e *attributeEdit) change(at chosenNode, f *facts, c AttributeChange) error {
+	n := at.node
 	fact, ok := f.list[c.Name]
 	old := n.Attr(c.Name)
 	if !ok && f.known && old == nil && !strings.HasPrefix(c.Name, "__") { // such names are left to implementations
@@ -197,10 +221,10 @@ func (e *attributeEdit) change(n *onnxpb.NodeProto, f *facts, c AttributeChange)
 	if err != nil {
 		return err
 	}
-	value, err := c.value(known)
+	value, err := e.value(at, known, c)
 	if err != nil {
 		if oe, ok := err.(*onnxpb.Error); ok {
-			return &onnxpb.Error{Kind: oe.Kind, Msg: fmt.Sprintf("attribute %q of %s is a %s", c.Name, f.what, known.Type), Err: err, Hint: oe.Hint}
+			return &onnxpb.Error{Kind: oe.Kind, Tensor: oe.Tensor, Msg: fmt.Sprintf("attribute %q of %s is a %s", c.Name, f.what, known.Type), Err: err, Hint: oe.Hint}
 		}
 		return err
 	}
@@ -210,7 +234,7 @@ func (e *attributeEdit) change(n *onnxpb.NodeProto, f *facts, c AttributeChange)
 		return nil
 	}
 	was := AttributeText(old)
-	next := proto.Clone(value).(*onnxpb.AttributeProto)
+	next := value
 	// What is said about the attribute stays.
 	next.DocString = old.DocString
 	next.ProtoReflect().SetUnknown(old.ProtoReflect().GetUnknown())
@@ -242,7 +266,7 @@ func wantedType(fact opset.Attribute, old *onnxpb.AttributeProto, c AttributeCha
 	given := ""
 	if c.Type != "" {
 		if given = attributeTypes[c.Type]; given == "" {
-			return known, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%q is no type of an attribute", c.Type), Hint: "there are int, float, string, ints, floats, strings, tensor, type"}
+			return known, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%q is no type of an attribute", c.Type), Hint: "there are int, float, string, ints, floats, strings, tensor, type, graph"}
 		}
 	}
 	if c.Value != nil && given == "" && known.Type == "" {
@@ -250,7 +274,7 @@ func wantedType(fact opset.Attribute, old *onnxpb.AttributeProto, c AttributeCha
 	}
 	switch {
 	case known.Type == "" && given == "":
-		return known, &onnxpb.Error{Msg: fmt.Sprintf("of what type the attribute %q of %s is, is not known", c.Name, f.what), Hint: "give it: " + c.Name + ":int=1, with int, float, string, ints, floats, strings, tensor or type"}
+		return known, &onnxpb.Error{Msg: fmt.Sprintf("of what type the attribute %q of %s is, is not known", c.Name, f.what), Hint: "give it: " + c.Name + ":int=1, with int, float, string, ints, floats, strings, tensor, type or graph"}
 	case known.Type == "":
 		known.Type = given
 	case given != "" && given != known.Type:
@@ -260,8 +284,14 @@ func wantedType(fact opset.Attribute, old *onnxpb.AttributeProto, c AttributeCha
 }
 
 // value makes the value of the attribute.
-func (c AttributeChange) value(known opset.Attribute) (*onnxpb.AttributeProto, error) {
+func (e *attributeEdit) value(at chosenNode, known opset.Attribute, c AttributeChange) (*onnxpb.AttributeProto, error) {
 	switch {
+	case c.Graph != nil && known.Type == "graph":
+		source, err := c.Graph()
+		if err != nil {
+			return nil, err
+		}
+		return e.subgraph(at, c.Name, source, c.ModelDir)
 	case c.Value != nil:
 		if c.Value.GetType() != known.ProtoType() {
 			return nil, onnxpb.Errorf(onnxpb.Unfit, "the value is a %s", strings.ToLower(c.Value.GetType().String()))

@@ -167,7 +167,14 @@ func (c ConstantChange) set(m *onnxpb.ModelProto, old Constant, next *onnxpb.Ten
 			u.node.Input[u.index] = name
 		}
 		r.Add("added", old.what(), name, "", now)
-		r.Note("%q is a copy of %q for %s; the other %s read %q as before", name, old.Name, readerList(chosen), plural(len(all)-len(chosen), "reader"), old.Name)
+		others := ""
+		switch n := len(all) - len(chosen); {
+		case n == 1:
+			others = fmt.Sprintf("; the other reader reads %q as before", old.Name)
+		case n > 1:
+			others = fmt.Sprintf("; the other %d readers read %q as before", n, old.Name)
+		}
+		r.Note("%q is a copy of %q for %s%s", name, old.Name, readerList(chosen), others)
 		return nil
 	}
 	if retyped && old.hasDefaultInput() {

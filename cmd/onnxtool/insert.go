@@ -2,12 +2,12 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"onnxtool/onnxpb"
-	"onnxtool/opset"
 	"onnxtool/surgery"
 )
 
@@ -20,24 +20,28 @@ func insertCommand() *cli.Command {
 not name is read there instead; further inputs read the tensors that --in tells, or those that have their names.
 
 --after TENSOR: whoever read the tensor reads the block; with --only only those. --before NODE: only this node's input (--input, 0 if not given) reads it.
---at-input NAME: the model takes what the block takes. --at-output NAME: the model gives what the block gives. Without a place the block is wired by --in and --out alone.
+--at-input NAME: the model takes what the block takes. An operator takes what the input was; where it gives another type or shape than it takes, what the model is to take is told behind the name:
+NAME:TYPE, NAME::SHAPE or NAME:TYPE:SHAPE. --at-output NAME: the model gives what the block gives. Without a place the block is wired by --in and --out alone.
 
-The operands of an operator are given in its order: @ for the tensor of the place, the NAME of a tensor, NAME:TYPE:SHAPE=VALUES for a constant, '' to leave out an optional one; none is @ alone.
-Attributes are NAME=VALUE, or NAME:TYPE=VALUE where the operator is not known; see onnxtool op.
+The operands of an operator are given in its order: @ for the tensor of the place, the NAME of a tensor, NAME:TYPE:SHAPE=VALUES for a constant, '' to leave out an optional one; none is @ alone, or nothing
+where the operator takes nothing. --name calls its node and its outputs; --out tells an output by its number too, from 0. Attributes are NAME=VALUE, or NAME:TYPE=VALUE where the operator is not known; see onnxtool op.
 
-   onnxtool insert in.onnx --op Clip --operand @ --operand min:float32:[]=0 --operand max:float32:[]=6 --after conv_3 -o out.onnx
+   onnxtool insert in.onnx --op Clip --operand @ --operand 'min:float32:[]=0' --operand 'max:float32:[]=6' --after conv_3 -o out.onnx
+   onnxtool insert in.onnx --op Cast --attr to=float32 --at-input image:uint8 -o out.onnx
+   onnxtool insert in.onnx --op Transpose --attr perm=0,3,1,2 --at-input 'image::[N,224,224,3]' --name to_nchw -o out.onnx
+   onnxtool insert in.onnx --op Constant --attr 'value=float32:[]=0.5' --out 0=threshold -o out.onnx
    onnxtool insert in.onnx preprocess.onnx --at-input image -o out.onnx
    onnxtool insert in.onnx head.onnx --in features=pooled --new-outputs -o out.onnx`,
 		Flags: editFlags(
 			&cli.StringFlag{Name: "after", Usage: "read the `TENSOR`, and be read in its place"},
 			&cli.StringFlag{Name: "before", Usage: "read what the `NODE` reads, and be read by it"},
-			&cli.StringFlag{Name: "at-input", Usage: "take the place of the input `NAME`"},
+			&cli.StringFlag{Name: "at-input", Usage: "take the place of the input `NAME`; of an operator also NAME:TYPE:SHAPE, NAME:TYPE or NAME::SHAPE, what the model takes then"},
 			&cli.StringFlag{Name: "at-output", Usage: "take the place of the output `NAME`"},
 			&cli.StringSliceFlag{Name: "only", Usage: "--after: only readers of this `NAME`, or in the subgraphs of a node of this name"},
 			&cli.IntSliceFlag{Name: "input", Usage: "only inputs of this `INDEX`, from 0, of the readers"},
 			&cli.BoolFlag{Name: "outputs", Usage: "--after: outputs follow too, and keep their names"},
 			&cli.StringSliceFlag{Name: "in", Usage: "have an input of the block read a tensor: `NAME=TENSOR`"},
-			&cli.StringSliceFlag{Name: "out", Usage: "have the readers of a tensor read an output of the block: `NAME=TENSOR`"},
+			&cli.StringSliceFlag{Name: "out", Usage: "have the readers of a tensor read an output of the block: `NAME=TENSOR`; of an operator also its INDEX, from 0"},
 			&cli.BoolFlag{Name: "new-inputs", Usage: "inputs of the block that read nothing become inputs of the model"},
 			&cli.BoolFlag{Name: "new-outputs", Usage: "outputs of the block that nothing is told of become outputs of the model"},
 			&cli.BoolFlag{Name: "allow-unknown", Usage: "go on where it is not known whether the block gives what its readers were made for"},
@@ -46,6 +50,7 @@ Attributes are NAME=VALUE, or NAME:TYPE=VALUE where the operator is not known; s
 			&cli.StringFlag{Name: "domain", Usage: "`DOMAIN` of the operator; none is ONNX's own"},
 			&cli.StringSliceFlag{Name: "operand", Usage: "an input of the operator: @, a tensor's `NAME`, or NAME:TYPE:SHAPE=VALUES"},
 			&cli.StringSliceFlag{Name: "attr", Aliases: []string{"a"}, Usage: "an attribute of the operator: `NAME=VALUE`"},
+			&cli.StringFlag{Name: "name", Usage: "call the operator's node, and its outputs, by this `NAME`"},
 			&cli.IntFlag{Name: "results", Usage: "how many outputs the operator gives: `COUNT`", DefaultText: "those that it must"},
 		),
 		Action: runInsert,
@@ -57,8 +62,8 @@ func runInsert(c *cli.Context) error {
 	switch {
 	case operator == "" && c.NArg() != 2, operator != "" && c.NArg() != 1:
 		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("a model and a block are needed, the block as a second model or as --op; %d models given", c.NArg()), Hint: "see onnxtool help insert"}
-	case operator == "" && (c.IsSet("operand") || c.IsSet("attr") || c.IsSet("domain") || c.IsSet("results")):
-		return usagef("--operand, --attr, --domain and --results are of an operator, and --op is not given")
+	case operator == "" && (c.IsSet("operand") || c.IsSet("attr") || c.IsSet("domain") || c.IsSet("results") || c.IsSet("name")):
+		return usagef("--operand, --attr, --domain, --name and --results are of an operator, and --op is not given")
 	}
 	var places []string
 	for _, flag := range []string{"after", "before", "at-input", "at-output"} {
@@ -69,7 +74,7 @@ func runInsert(c *cli.Context) error {
 	if len(places) > 1 {
 		return usagef("--%s and --%s are two places: give one", places[0], places[1])
 	}
-	if len(places) == 0 && !c.IsSet("in") && !c.IsSet("out") && !c.Bool("new-inputs") && !c.IsSet("operand") {
+	if len(places) == 0 && !c.IsSet("in") && !c.IsSet("out") && !c.Bool("new-inputs") && !c.IsSet("operand") && (operator == "" || !c.Bool("new-outputs")) {
 		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: "where to insert is missing", Hint: "give --after, --before, --at-input, --at-output, or wire the block by --in and --out"}
 	}
 	o := surgery.InsertOptions{NewInputs: c.Bool("new-inputs"), NewOutputs: c.Bool("new-outputs"), Readers: readerChoice(c)}
@@ -89,66 +94,83 @@ func runInsert(c *cli.Context) error {
 		defer f.Close()
 		block, o.Dir = f.Model, f.Dir()
 	}
+	files := modelFiles{}
+	defer files.close()
 	place := ""
 	if len(places) > 0 {
 		place = places[0]
 	}
 	return editFileIn(c, c.Args().First(), func(m *onnxpb.ModelProto, dir string) (*surgery.Report, error) {
 		o.ModelDir = dir
-		return insertBlock(c, m, block, place, o)
+		return insertBlock(c, m, block, files, place, o)
 	})
 }
 
 // insertBlock settles the place of the block and inserts it; a nil block is the operator of the flags.
-func insertBlock(c *cli.Context, m, block *onnxpb.ModelProto, place string, o surgery.InsertOptions) (*surgery.Report, error) {
-	at := c.String(place)
-	if place == "before" {
+func insertBlock(c *cli.Context, m, block *onnxpb.ModelProto, files modelFiles, place string, o surgery.InsertOptions) (*surgery.Report, error) {
+	at := surgery.InsertPlace{Name: c.String(place), Input: place == "at-input", Output: place == "at-output"}
+	var err error
+	switch {
+	case place == "before":
 		index := 0
 		if list := c.IntSlice("input"); len(list) > 0 {
 			index = list[0]
 		}
-		var err error
-		if at, err = surgery.NodeInput(m, c.String("before"), index); err != nil {
+		if at.Name, err = surgery.NodeInput(m, c.String("before"), index); err != nil {
 			return nil, err
 		}
 		o.Readers.Nodes, o.Readers.Inputs = []string{c.String("before")}, []int{index}
-	}
-	if block == nil {
-		var err error
-		if block, err = operatorBlock(c, m, at, o.Inputs); err != nil {
+	case at.Input && block == nil:
+		if at.Name, at.Takes, err = parsePlace(m, at.Name); err != nil {
 			return nil, err
 		}
 	}
-	if place != "" {
-		in, out := free(block.Graph.Input, o.Inputs), free(block.Graph.Output, o.Outputs)
-		// The operands of an operator may all be named.
-		if out == "" || in == "" && (!c.IsSet("operand") || place == "at-input") {
-			return nil, usagef("--%s: the block has no input or no output left for it", place)
+	if block == nil {
+		op, err := operatorBlock(c, m, files)
+		if err != nil {
+			return nil, err
 		}
-		o.Outputs[out] = at
-		switch place {
-		case "at-input":
-			o.Replace = map[string]string{in: at}
-		case "at-output":
-			o.OnlyOutputs = true
-			fallthrough
-		default:
-			if in != "" {
-				o.Inputs[in] = at
-			}
-		}
+		return surgery.InsertOperator(m, op, at, o)
+	}
+	if err := o.Wire(block.Graph, at, false); err != nil {
+		return nil, err
 	}
 	return surgery.Insert(m, block, o)
 }
 
-// free returns the first of a list that nothing is told of.
-func free(list []*onnxpb.ValueInfoProto, told map[string]string) string {
-	for _, v := range list {
-		if _, ok := told[v.GetName()]; !ok {
-			return v.GetName()
-		}
+// parsePlace reads the input whose place an operator takes: NAME, or NAME:TYPE, NAME::SHAPE and NAME:TYPE:SHAPE where the operator gives another type or shape than it takes. What is an input of the model as
+// it stands is that name, as names may hold colons.
+func parsePlace(m *onnxpb.ModelProto, s string) (string, *onnxpb.TypeProto, error) {
+	var names []string
+	for _, v := range m.Graph.GetInput() {
+		names = append(names, v.GetName())
 	}
-	return ""
+	if slices.Contains(names, s) {
+		return s, nil, nil
+	}
+	name, shaped, err := cutShape(s)
+	if err != nil {
+		return "", nil, err
+	}
+	colon := strings.LastIndexByte(name, ':')
+	if colon < 0 {
+		if shaped != nil {
+			return "", nil, usagef("--at-input %s: write NAME:TYPE, NAME::SHAPE or NAME:TYPE:SHAPE", s)
+		}
+		return s, nil, nil // there is none, which is told with the names that are near
+	}
+	name, kind := name[:colon], name[colon+1:]
+	if kind == "" && shaped == nil {
+		return "", nil, usagef("--at-input %s: write NAME:TYPE, NAME::SHAPE or NAME:TYPE:SHAPE", s)
+	}
+	if kind == "" {
+		return name, onnxpb.TensorType(onnxpb.TensorProto_UNDEFINED, shaped), nil
+	}
+	t, err := parseWhole(kind, shaped)
+	if err != nil && !slices.Contains(names, name) {
+		return s, nil, nil // as above
+	}
+	return name, t, err
 }
 
 // pairs reads NAME=TENSOR, parted at the first =.
@@ -167,75 +189,30 @@ func pairs(flag string, list []string) (map[string]string, error) {
 	return m, nil
 }
 
-// operatorBlock makes a block of the operator that the flags tell, and puts down which tensors its operands are. Its types are those that its operands will have.
-func operatorBlock(c *cli.Context, m *onnxpb.ModelProto, at string, inputs map[string]string) (*onnxpb.ModelProto, error) {
-	name, domain := c.String("op"), onnxpb.NormalDomain(c.String("domain"))
-	version := m.OpsetVersion(domain)
-	b := &onnxpb.ModelProto{IrVersion: m.IrVersion, OpsetImport: m.OpsetImport, Graph: &onnxpb.GraphProto{}}
-	if version == 0 {
-		if version = max(opset.Newest(domain), 1); domain == "" {
-			version = m.OpsetVersion("")
-		}
-		b.OpsetImport = append(b.OpsetImport[:len(b.OpsetImport):len(b.OpsetImport)], onnxpb.Opset(domain, version))
+// operatorBlock reads the operator that the flags tell.
+func operatorBlock(c *cli.Context, m *onnxpb.ModelProto, files modelFiles) (surgery.OperatorBlock, error) {
+	op := surgery.OperatorBlock{Operator: c.String("op"), Domain: c.String("domain"), Name: c.String("name"), Results: c.Int("results")}
+	if c.IsSet("results") && op.Results < 1 {
+		return op, usagef("--results %d: an operator gives one output or more", op.Results)
 	}
-	attrs, err := parseAttributes(c.StringSlice("attr"), domain, name, version)
-	if err != nil {
-		return nil, err
+	if c.IsSet("name") && op.Name == "" {
+		return op, usagef("--name is empty")
 	}
-	base := at
-	if base == "" {
-		base = "inserted"
+	var err error
+	if op.Attributes, op.Graphs, err = parseAttributes(c.StringSlice("attr"), op.Domain, op.Operator, surgery.OperatorVersion(m, op.Domain), files); err != nil {
+		return op, err
 	}
-	base = base[strings.LastIndexByte(base, '/')+1:] + "_" + name
-	n := onnxpb.Node(name, base, nil, nil, attrs...)
-	if domain != "" {
-		n.Domain = &domain
-	}
-	operands := c.StringSlice("operand")
-	if len(operands) == 0 {
-		operands = []string{"@"}
-	}
-	for i, s := range operands {
-		in := fmt.Sprintf("operand_%d", i)
+	for _, s := range c.StringSlice("operand") {
+		operand := surgery.Operand{Name: s}
 		switch v, err := parseOpValue(s); {
-		case s == "":
-			in = ""
-		case s == "@" && at == "":
-			return nil, usagef("--operand @ stands for the tensor of the place, and none is given")
 		case s == "@":
-			in = "@"
+			operand = surgery.Operand{Place: true}
 		case strings.Contains(s, "]=") && err != nil:
-			return nil, fmt.Errorf("--operand %s: %w", s, err)
+			return op, fmt.Errorf("--operand %s: %w", s, err)
 		case v.Value != nil && err == nil:
-			in = v.Name
-			b.Graph.Initializer = append(b.Graph.Initializer, v.Value.Proto(in))
-		default:
-			inputs[in] = s
+			operand = surgery.Operand{Name: v.Name, Value: v.Value}
 		}
-		if in == "@" && free(b.Graph.Input, inputs) != "" {
-			n.Input = append(n.Input, in) // twice the same
-			continue
-		}
-		if _, told := inputs[in]; told || in == "@" {
-			b.Graph.Input = append(b.Graph.Input, &onnxpb.ValueInfoProto{Name: &in})
-		}
-		n.Input = append(n.Input, in)
+		op.Operands = append(op.Operands, operand)
 	}
-	results := 1
-	if sig, ok := opset.Lookup(domain, name, version); ok {
-		results = max(results, sig.MinOutputs)
-	}
-	if c.IsSet("results") {
-		results = c.Int("results")
-	}
-	for i := range results {
-		out := base
-		if i > 0 {
-			out = fmt.Sprintf("%s_%d", base, i)
-		}
-		n.Output = append(n.Output, out)
-		b.Graph.Output = append(b.Graph.Output, &onnxpb.ValueInfoProto{Name: &out})
-	}
-	b.Graph.Node = []*onnxpb.NodeProto{n}
-	return b, nil
+	return op, nil
 }

@@ -36,7 +36,7 @@ func runCommand() *cli.Command {
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the values to `FILE`: .npz, .npy, .pb, or a folder"},
 			&cli.BoolFlag{Name: "print", Usage: "show the elements, as NumPy does"},
 			&cli.BoolFlag{Name: "find-nan", Usage: "name the first node that makes a NaN or an infinity"},
-			&cli.Int64Flag{Name: "memory", Usage: "`MIB` of values that --find-nan may hold at once", Value: 1024},
+			&cli.StringFlag{Name: "memory", Usage: "`BYTES` of values that --find-nan may hold at once, such as 512MiB or 2GiB", DefaultText: "1GiB"},
 			providerFlag(),
 			&cli.StringFlag{Name: "opt", Usage: "`LEVEL` of graph optimisation: all, extended, basic, none", DefaultText: "all, with --find-nan none"},
 			&cli.IntFlag{Name: "threads", Usage: "`COUNT` of threads for one operator; 0 leaves it to ONNX Runtime"},
@@ -135,11 +135,9 @@ func runOptions(c *cli.Context) (o verify.RunOptions, err error) {
 	if err := settings(c, &o.Session); err != nil {
 		return o, err
 	}
-	mib := c.Int64("memory")
-	if mib < 1 || mib > 1<<30 {
-		return o, usagef("--memory %d: it is a number of MiB, from 1 up", mib)
+	if o.Memory, err = byteCount(c.String("memory")); err != nil {
+		return o, fmt.Errorf("--memory: %w", err)
 	}
-	o.Memory = mib << 20
 	if s := c.String("batch"); s != "" || c.IsSet("batch") {
 		if o.Batch, err = strconv.ParseInt(s, 10, 32); err != nil || o.Batch < 1 {
 			return o, usagef("--batch %s: it is one number from 1 up", s)

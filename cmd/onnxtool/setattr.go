@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strings"
 
@@ -21,28 +22,67 @@ glob or re: and a regular expression. Graphs are called as check calls them: mai
 
 Values are read by the types that the operator gives its attributes: 1; 0.5; text; lists 1,2,3; an element type by name for attributes such as to; a tensor as
 TYPE:SHAPE=VALUES, or @FILE.npy, of which lists are made too; a type as sequence(float32 [N,3]). Of an operator that is not known the type is given: NAME:int=1, with int, float,
-string, ints, floats, strings, tensor or type.
+string, ints, floats, strings, tensor, type or graph. An attribute that is a graph is given as @FILE.onnx: it gets the main graph of that model, which captures what it does not define
+of the graph around the node, by name, and must define nothing that is there.
 
    onnxtool setattr in.onnx -o out.onnx --op Resize --set mode=nearest --remove cubic_coeff_a
-   onnxtool setattr in.onnx -o out.onnx --node 'head/softmax_*' --set axis=1`,
+   onnxtool setattr in.onnx -o out.onnx --node 'head/softmax_*' --set axis=1
+   onnxtool setattr in.onnx -o out.onnx --node choose --set then_branch=@body.onnx`,
 		Flags: editFlags(append(nodeChoiceFlags("change"),
 			&cli.StringSliceFlag{Name: "graph", Usage: "only nodes of this `GRAPH`: main, a subgraph such as choose/then_branch, \"function local.Scale\", or a pattern"},
 			&cli.StringSliceFlag{Name: "set", Usage: "`NAME=VALUE` of an attribute; NAME:TYPE=VALUE where the operator is not known"},
 			&cli.StringSliceFlag{Name: "remove", Usage: "`NAME` of an attribute that goes"},
 		)...),
-		Action: func(c *cli.Context) error {
-			changes, err := attributeChanges(c)
-			if err != nil {
-				return err
-			}
-			return editOne(c, func(m *onnxpb.ModelProto) (*surgery.Report, error) {
-				return surgery.SetAttributes(m, nodeChoice(c), changes...)
-			})
-		},
+		Action: runSetattr,
 	}
 }
 
-func attributeChanges(c *cli.Context) ([]surgery.AttributeChange, error) {
+func runSetattr(c *cli.Context) error {
+	files := modelFiles{}
+	defer files.close()
+	changes, err := attributeChanges(c, files)
+	if err != nil {
+		return err
+	}
+	if c.NArg() != 1 {
+		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("one model is needed, %d given", c.NArg()), Hint: "see onnxtool help setattr"}
+	}
+	return editFileIn(c, c.Args().First(), func(m *onnxpb.ModelProto, dir string) (*surgery.Report, error) {
+		for i := range changes {
+			changes[i].ModelDir = dir
+		}
+		return surgery.SetAttributes(m, nodeChoice(c), changes...)
+	})
+}
+
+// modelFiles are models, by their paths, that stay open until what is made of them is written.
+type modelFiles map[string]*onnxpb.File
+
+// graph opens a model whose graph is to be an attribute. What it captures it does not define, so that it is not held to the checker.
+func (l modelFiles) graph(path string) (surgery.GraphSource, error) {
+	if l[path] == nil {
+		f, err := onnxpb.Open(path)
+		if err != nil {
+			return surgery.GraphSource{}, err
+		}
+		l[path] = f
+	}
+	return surgery.GraphSource{Model: l[path].Model, Dir: l[path].Dir()}, nil
+}
+
+func (l modelFiles) close() {
+	for _, f := range l {
+		f.Close()
+	}
+}
+
+// attributeFile tells which file @FILE names, where it has one of the endings of arrays or models.
+func attributeFile(value, ending string) (string, bool) {
+	path, ok := strings.CutPrefix(value, "@")
+	return path, ok && strings.HasSuffix(path, ending)
+}
+
+func attributeChanges(c *cli.Context, files modelFiles) ([]surgery.AttributeChange, error) {
 	var changes []surgery.AttributeChange
 	for _, s := range c.StringSlice("set") {
 		name, value, isPair := strings.Cut(s, "=")
@@ -51,12 +91,14 @@ func attributeChanges(c *cli.Context) ([]surgery.AttributeChange, error) {
 		}
 		change := surgery.AttributeChange{Text: value}
 		change.Name, change.Type, _ = strings.Cut(name, ":")
-		if path, isFile := strings.CutPrefix(value, "@"); isFile && strings.HasSuffix(path, ".npy") {
+		if path, ok := attributeFile(value, ".npy"); ok {
 			a, err := readNPY(path, onnxpb.TensorProto_UNDEFINED)
 			if err != nil {
 				return nil, err
 			}
 			change.Array = a
+		} else if path, ok := attributeFile(value, ".onnx"); ok {
+			change.Graph = func() (surgery.GraphSource, error) { return files.graph(path) }
 		}
 		changes = append(changes, change)
 	}

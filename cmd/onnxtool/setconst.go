@@ -15,17 +15,19 @@ func setconstCommand() *cli.Command {
 		Usage:     "set the value of an initializer or a Constant; make one the other",
 		UsageText: "onnxtool setconst MODEL NAME --value ELEMENTS|--npy FILE [--dtype TYPE] [--shape DIMS] [--only NODE...] [--graph GRAPH] -o OUT\n   onnxtool setconst MODEL [NAME...] --as initializer|constant -o OUT",
 		Description: `NAME is that of an initializer, of what a Constant makes, or of the Constant, in the graph, a subgraph or a function; --graph says which, where several have it.
-Elements are parted by commas, in row-major order; a string that holds a comma stands in double quotes. Element type and shape have to be those of the old value, unless --dtype and
+Elements are parted by commas, in row-major order; a string that holds a comma stands in double quotes. Nested brackets, as JSON and NumPy write arrays, are taken too,
+where they are as the shape says. Element type and shape have to be those of the old value, unless --dtype and
 --shape ask for others. --shape alone keeps the elements.
 
 All nodes that read the constant see the new value, and are told. With --only the given nodes get it, in a copy of their own.
 
    onnxtool setconst in.onnx axes --value 2,3 -o out.onnx
+   onnxtool setconst in.onnx kernel --value '[[0,1],[1,0]]' -o out.onnx
    onnxtool setconst in.onnx head.weight --npy weight.npy -o out.onnx
    onnxtool setconst in.onnx scale --value 0.5 --only rescale -o out.onnx
    onnxtool setconst in.onnx --as initializer -o out.onnx`,
 		Flags: editFlags(
-			&cli.StringFlag{Name: "value", Usage: "the new `ELEMENTS`, such as 0.5 or 1,2,3"},
+			&cli.StringFlag{Name: "value", Usage: "the new `ELEMENTS`, such as 0.5, 1,2,3 or [[1,2],[3,4]]"},
 			&cli.StringFlag{Name: "npy", Usage: "the new value is the array in `FILE`"},
 			&cli.StringFlag{Name: "dtype", Usage: "the new value is of the element type `TYPE`"},
 			&cli.StringFlag{Name: "shape", Usage: "the new value has the shape `DIMS`, such as [2,3]; any: that of the array"},

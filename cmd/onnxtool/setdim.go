@@ -18,7 +18,7 @@ A dimension that is a number is followed through the graph, and constants that s
 arithmetic leaves one answer; outputs and value_info are declared anew. What was made for the old size and cannot follow, as weights over a flattened image or
 learned positions, is an error that names the node, and nothing is written. For the batch there is setbatch, which proves that rows stay apart.
 
-   onnxtool setdim image[2]=H image[3]=W in.onnx -o out.onnx
+   onnxtool setdim 'image[2]=H' 'image[3]=W' in.onnx -o out.onnx
    onnxtool setdim T=128 in.onnx -o out.onnx`,
 		Flags: editFlags(),
 		Action: func(c *cli.Context) error {

@@ -20,7 +20,7 @@ func setinputCommand() *cli.Command {
 			"--shape is written in the model's own layout. It may put numbers for symbols, and a symbol for the batch, which is then set as\n" +
 			"setbatch does; other numbers stay, as the graph was made for them. --layout is the layout that the input gets.\n" +
 			"--order puts inputs in front in the order given, and takes no NAME.\n\n" +
-			"Example: onnxtool setinput in.onnx input --shape [N,3,224,224] --dtype uint8 --layout NHWC --swap-rgb \\\n" +
+			"Example: onnxtool setinput in.onnx input --shape '[N,3,224,224]' --dtype uint8 --layout NHWC --swap-rgb \\\n" +
 			"            --scale 1/255 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 -o out.onnx",
 		Flags: editFlags(
 			&cli.StringFlag{Name: "shape", Usage: "declare the shape `DIMS`, such as [N,3,224,224], in the model's own layout"},
