@@ -3,7 +3,6 @@ package fuse
 import (
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"onnxtool/onnxpb"
@@ -105,7 +104,7 @@ func (u *functionUnion) member(mb *member) error {
 func (u *functionUnion) place(mb *member, k opKey, f *onnxpb.FunctionProto) (name string, added *onnxpb.FunctionProto) {
 	label := functionLabel(k)
 	for _, v := range u.variants[k] {
-		if proto.Equal(v.body, f) {
+		if onnxpb.Same(v.body, f) {
 			u.w.report.Note("function %s of %s is one with the equal function of another model", label, mb.Name)
 			return v.name, nil
 		}

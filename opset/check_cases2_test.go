@@ -185,6 +185,12 @@ var functionCases = []faultCase{
 		one(FaultOperator, "", "twice", "", `Twice is called with the overload "other"`)},
 	{"function without name", func(m *onnxpb.ModelProto) { m.Functions[0].Name = nil }, one(FaultName, "function com.example.", "", "", "no name")},
 	{"function without domain", func(m *onnxpb.ModelProto) { m.Functions[0].Domain = nil }, one(FaultFunction, "function Twice", "", "", "no domain")},
+	{"Constant without a value", func(m *onnxpb.ModelProto) {
+		add(m, onnxpb.Node("Constant", "const", nil, []string{"v"}))
+	}, one(FaultAttribute, "", "const", "", "has one value, this one has 0")},
+	{"Constant with two values", func(m *onnxpb.ModelProto) {
+		add(m, onnxpb.Node("Constant", "const", nil, []string{"v"}, onnxpb.Int("value_int", 1), onnxpb.Float("value_float", 1)))
+	}, one(FaultAttribute, "", "const", "", "has one value, this one has 2")},
 	{"function with an input twice", func(m *onnxpb.ModelProto) { m.Functions[0].Input = []string{"in", "in"} },
 		one(FaultDuplicate, "function com.example.Twice", "", "in", "before as an input")},
 	{"function with an input without name", func(m *onnxpb.ModelProto) { m.Functions[0].Input = []string{"in", ""} },

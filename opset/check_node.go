@@ -64,6 +64,17 @@ func (c *checker) node(s *scope, at *place, n *onnxpb.NodeProto) {
 	}
 	c.arity(at, n, o)
 	c.attributesOf(at, n, o)
+	if domain == "" && op == "Constant" && version > 10 { // where its value may be any of several attributes
+		values := 0
+		for _, a := range n.GetAttribute() {
+			if _, known := o.Attribute(a.GetName()); known {
+				values++
+			}
+		}
+		if values != 1 {
+			c.fail(at, FaultAttribute, "", "a Constant has one value, this one has %d", values)
+		}
+	}
 	c.subgraphs(at, n, version)
 }
 

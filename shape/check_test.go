@@ -45,6 +45,8 @@ var oneFault = []struct {
 		{ [n] y = Loop (k, c, x) <body = b (int64 i, bool ci, float[2] s) => (bool co, float[2] so) { co = Identity (ci) so = Neg (s) }> }`, opset.FaultSubgraph, "", "k", "ok"},
 	{"a state of Scan of another shape in the next pass", `(float[2] x, float[3,2] r) => (float[2,1] y)
 		{ [n] y = Scan (x, r) <num_scan_inputs = 1, body = b (float[2] s, float[2] e) => (float[2,1] so) { w = Add (s, e) sh = Constant <value_ints = [2,1]> () so = Reshape (w, sh) }> }`, opset.FaultSubgraph, "", "so", "refused"},
+	{"a shape of three axes", `(float[2,3] x) => (float[6] z) <int64[1,1,1] s = {6}> { [n] z = Reshape (x, s) }`, opset.FaultInference, "n", "", "ok"},
+	{"lengths of two axes", `(float[4,2] x) => (float[4,2] z) <int64[2,1] s = {1,2}> { [n] z = ReverseSequence (x, s) }`, opset.FaultInference, "n", "", "refused"},
 	{"in a function, by the types of a call", `(float[2] x, int64[2] i) => (float[2] z) { z = local.f (x, i) }
 		<domain: "local", opset_import: ["": 17]> f (a, b) => (c) { [n] c = Add (a, b) }`, opset.FaultInputType, "n", "b", "refused"},
 	{"in a function that a function calls in a branch", `(bool c, string[2] x) => (string[2] z) { z = local.g (c, x) }

@@ -21,8 +21,16 @@ func movementRules() ruleSet {
 		"Expand":          expandRule,
 		"Tile":            tileRule,
 		"Pad":             padRule,
-		"ReverseSequence": func(c *call) { c.same(0, 0) },
+		"ReverseSequence": reverseSequenceRule,
 	}
+}
+
+// reverseSequenceRule: the input, and one length for each sequence.
+func reverseSequenceRule(c *call) {
+	if d, ok := c.dims(1); ok && len(d) != 1 {
+		c.fault("its sequence_lens is %s: it has one axis", c.in[1])
+	}
+	c.same(0, 0)
 }
 
 // shapeRule: the dimensions of the input as a tensor, from start to end since version 15.

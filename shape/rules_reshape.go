@@ -23,6 +23,10 @@ func reshapeRule(c *call) {
 	if len(c.out) == 0 {
 		return
 	}
+	if d, ok := c.dims(1); ok && len(d) != 1 {
+		c.fault("its shape is %s: it has one axis", c.in[1])
+		return
+	}
 	var want []Dim
 	if list, ok := c.attrInts("shape"); ok && c.since() < 5 {
 		want = numbers(list)

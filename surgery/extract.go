@@ -2,6 +2,7 @@ package surgery
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,6 +34,7 @@ type extraction struct {
 	*declarer
 	from, to []string
 	given    map[string]bool // from, as a set
+	found    bool            // from was found, and not given by a user: what of it is not needed is left out
 }
 
 func (x *extraction) run() error {
@@ -65,6 +67,15 @@ func (x *extraction) run() error {
 	g := x.m.GetGraph()
 	p := newPruner(false)
 	l := p.analyse(g, x.to, x.given)
+	if x.found { // what dead nodes of a subgraph capture, say
+		inputs = without(inputs, func(v *onnxpb.ValueInfoProto) bool { return !l.needed[v.GetName()] })
+		x.from = slices.DeleteFunc(x.from, func(name string) bool { return !l.needed[name] })
+		for name := range x.given {
+			if !l.needed[name] {
+				delete(x.given, name)
+			}
+		}
+	}
 	if err := x.suffices(l); err != nil {
 		return err
 	}

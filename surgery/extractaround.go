@@ -25,7 +25,7 @@ func ExtractAround(m *onnxpb.ModelProto, node string, depth int) (*Report, error
 		a := around{index: NewGraph(m), inside: map[*onnxpb.NodeProto]bool{n: true}, reads: map[*onnxpb.NodeProto][]string{}}
 		a.collect(n, depth)
 		from, to := a.cut()
-		x := extraction{declarer: newDeclarer(m, &Report{Edit: "extract"}), from: from, to: to, given: map[string]bool{}}
+		x := extraction{declarer: newDeclarer(m, &Report{Edit: "extract"}), from: from, to: to, given: map[string]bool{}, found: true}
 		if err := x.run(); err != nil {
 			return nil, err
 		}

@@ -142,7 +142,7 @@ func (x *insertion) uniteFunctions() error {
 	renamed := map[functionID]string{}
 	for _, f := range x.block.Functions {
 		id := functionOf(f)
-		if !taken[id] || own[id] != nil && proto.Equal(own[id], f) {
+		if !taken[id] || own[id] != nil && onnxpb.Same(own[id], f) {
 			continue
 		}
 		to := id

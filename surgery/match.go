@@ -569,5 +569,5 @@ func (x *matching) sameAttribute(a, b *onnxpb.AttributeProto) bool {
 		c.Name, c.DocString = nil, nil
 		return c
 	}
-	return proto.Equal(plain(a), plain(b))
+	return onnxpb.Same(plain(a), plain(b))
 }

@@ -17,7 +17,7 @@ type OutputChoice struct {
 
 // AddOutputs makes values of the main graph outputs of the model, behind those that it has, in the order in which they are chosen: by Names, and what a pattern matches
 // in the order of the graph. Their types and shapes are those that are declared, or that follow (see package shape); where the shape cannot be told it is left off,
-// and the report has a note. A value that is an output already stays where it is.
+// and the report has a note. A value that is an output already stays where it is. A sparse initializer, which engines take for a weight of a node alone, is copied by an Identity.
 //
 // Errors of kind Unfit: a name or a pattern that chooses nothing (with the nearest names), a value of a subgraph, a value whose element type is not known.
 func AddOutputs(m *onnxpb.ModelProto, o OutputChoice) (*Report, error) {
@@ -72,8 +72,24 @@ func AddOutputs(m *onnxpb.ModelProto, o OutputChoice) (*Report, error) {
 			d.r.Add("added", "output", name, "", typeText(v))
 		}
 		d.replaceOutputs(outputs)
+		for _, name := range names {
+			if s := d.index.SparseInitializer(name); s != nil && !d.index.IsOutput(name) {
+				copySparse(m, s, d.r)
+			}
+		}
 		return d.r, nil
 	})
+}
+
+// copySparse has an Identity make the value of a sparse initializer, under its name.
+func copySparse(m *onnxpb.ModelProto, s *onnxpb.SparseTensorProto, r *Report) {
+	name, names := sparseName(s), NewNames(m)
+	fresh := names.Value(name)
+	s.Values.Name = &fresh
+	n := onnxpb.Node("Identity", names.Node(name+"_Identity"), []string{fresh}, []string{name})
+	m.Graph.Node = append([]*onnxpb.NodeProto{n}, m.Graph.Node...)
+	r.Add("renamed", "initializer", name, name, fresh)
+	r.Add("added", "node", n.GetName(), "", "Identity")
 }
 
 // DropOutputs takes outputs off a model: those of these names, globs, or re: and regular expressions. The others keep their order. The nodes that computed them stay, and what

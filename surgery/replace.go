@@ -19,6 +19,8 @@ type ReplaceOptions struct {
 	BlockDir string
 	// Retype lets the block give back another type or shape than the pattern does: what the model declares of the values behind follows, and a contradiction is refused.
 	Retype bool
+	// Force is InsertOptions.Force.
+	Force bool
 }
 
 // Replace puts a block, the graph of another model, in the place of every group of nodes that has the form of a pattern; see Match. The block takes what the pattern takes, or some of it, and gives back
@@ -145,7 +147,7 @@ func newReplacement(x *matching, original, block *onnxpb.ModelProto, o ReplaceOp
 		return nil, &onnxpb.Error{Msg: fmt.Sprintf("the block refers to the attribute %q, which the pattern does not name", unknown), Hint: "have an attribute of the pattern refer to it: alpha: float = @" + unknown}
 	}
 	x.infer() // while the model is as it was
-	join := &insertion{rewiring: &rewiring{original: original, wires: x.wires, r: r}, o: InsertOptions{Dir: o.BlockDir, ModelDir: o.Dir}, block: b, names: NewNames(m), at: x.main,
+	join := &insertion{rewiring: &rewiring{original: original, wires: x.wires, r: r}, o: InsertOptions{Dir: o.BlockDir, ModelDir: o.Dir, Force: o.Force}, block: b, names: NewNames(m), at: x.main,
 		valid: len(opset.Check(m, opset.CheckOptions{})) == 0, nodes: map[string]bool{}}
 	for _, step := range []func() error{join.uniteOpsets, join.uniteFunctions, join.uniteData} {
 		if err := step(); err != nil {

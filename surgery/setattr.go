@@ -241,7 +241,7 @@ func (e *attributeEdit) change(at chosenNode, f *facts, c AttributeChange) error
 	if next.T != nil && old.T != nil {
 		next.T.Name, next.T.DocString, next.T.MetadataProps = old.T.Name, old.T.DocString, old.T.MetadataProps
 	}
-	if proto.Equal(next, old) {
+	if onnxpb.Same(next, old) {
 		return nil
 	}
 	now := AttributeText(value)

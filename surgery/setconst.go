@@ -154,7 +154,7 @@ func (c ConstantChange) set(m *onnxpb.ModelProto, old Constant, next *onnxpb.Ten
 			return err
 		}
 	}
-	if old.Sparse == nil && proto.Equal(old.Tensor, next) {
+	if old.Sparse == nil && onnxpb.Same(old.Tensor, next) {
 		return nil
 	}
 	was, now := tensorText(old.Tensor), tensorText(next)

@@ -35,7 +35,9 @@ func TestEditsHoldTypes(t *testing.T) {
 	const ints = `g (int16[3] x, uint8[3] u) => (int16[3] y, uint8[3] v) { [n] i = Cast <to = 5> (x) y = Identity (i) v = Identity (u) }`
 	const sequences = `g (float[3] x) => (seq(float[3]) ys, float[3] y) { [sc] xs = SequenceConstruct (x) [sc2] ys = SequenceConstruct (x, x) k = Constant <value = int64 {0}> () [at] y = SequenceAt (xs, k) }`
 	const eight = `g (float8e4m3fn[2,3] u) => (float8e4m3fn[2,3] y) { y = Identity (u) }`
-	expand := func(o ExpandOptions) edit { return func(m *onnxpb.ModelProto) (*Report, error) { return ExpandDim(m, o) } }
+	expand := func(o ExpandOptions) edit {
+		return func(m *onnxpb.ModelProto) (*Report, error) { return ExpandDim(m, o) }
+	}
 	for _, c := range []struct {
 		name  string
 		opset int64

@@ -77,7 +77,7 @@ func runInsert(c *cli.Context) error {
 	if len(places) == 0 && !c.IsSet("in") && !c.IsSet("out") && !c.Bool("new-inputs") && !c.IsSet("operand") && (operator == "" || !c.Bool("new-outputs")) {
 		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: "where to insert is missing", Hint: "give --after, --before, --at-input, --at-output, or wire the block by --in and --out"}
 	}
-	o := surgery.InsertOptions{NewInputs: c.Bool("new-inputs"), NewOutputs: c.Bool("new-outputs"), Readers: readerChoice(c)}
+	o := surgery.InsertOptions{NewInputs: c.Bool("new-inputs"), NewOutputs: c.Bool("new-outputs"), Readers: readerChoice(c), Force: c.Bool("force")}
 	var err error
 	if o.Inputs, err = pairs("in", c.StringSlice("in")); err != nil {
 		return err

@@ -304,6 +304,6 @@ func runReplace(c *cli.Context) error {
 	}
 	return editFileIn(c, c.Args().First(), func(m *onnxpb.ModelProto, dir string) (*surgery.Report, error) {
 		o.Dir = dir
-		return surgery.Replace(m, pattern, block, surgery.ReplaceOptions{MatchOptions: o, BlockDir: blockDir, Retype: c.Bool("retype")})
+		return surgery.Replace(m, pattern, block, surgery.ReplaceOptions{MatchOptions: o, BlockDir: blockDir, Retype: c.Bool("retype"), Force: c.Bool("force")})
 	})
 }
