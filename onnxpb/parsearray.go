@@ -2,6 +2,7 @@ package onnxpb
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -129,7 +130,7 @@ func (a *Array) parseElement(i int, word string) error {
 			}
 			return e8m0Value(e8m0Bits(x))
 		}) {
-			return Errorf(Usage, "%s passes what a %s holds", word, TypeName(a.Type))
+			return Errorf(Usage, "%s passes what %s holds", word, TypeName(a.Type))
 		}
 		switch d := a.Data.(type) {
 		case []uint8:
@@ -182,7 +183,10 @@ func (a *Array) parseElement(i int, word string) error {
 	case []complex128:
 		d[i], err = strconv.ParseComplex(word, 128)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return Errorf(Usage, "%s passes what %s holds", word, TypeName(a.Type))
+	case err != nil:
 		return bad()
 	}
 	return nil

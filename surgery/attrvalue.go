@@ -1,6 +1,7 @@
 package surgery
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -23,7 +24,10 @@ var typeAttributes = map[string]bool{"to": true, "dtype": true, "output_dtype": 
 func ParseAttribute(known opset.Attribute, text string) (*onnxpb.AttributeProto, error) {
 	number := func(s string) (float32, error) {
 		v, err := strconv.ParseFloat(strings.TrimSpace(s), 32)
-		if err != nil {
+		switch {
+		case errors.Is(err, strconv.ErrRange):
+			return 0, onnxpb.Errorf(onnxpb.Usage, "%s passes what float32 holds, as which attributes are kept", s)
+		case err != nil:
 			return 0, onnxpb.Errorf(onnxpb.Usage, "%q is not a number", s)
 		}
 		return float32(v), nil

@@ -39,6 +39,10 @@ func TestMACs(t *testing.T) {
 			{ y = If (c) <then_branch = a () => (float[3,5] t) { t = MatMul (x, w) }, else_branch = b () => (float[3,5] e) { k = MatMul (x, w) e = Relu (k) k2 = MatMul (x, w) }> }`, "120"},
 		"Loop": {`(bool c, float[4,4] x, float[4,4] w) => () <int64 n = {3}>
 			{ y = Loop (n, c, x) <body = b (int64 i, bool d, float[4,4] s) => (bool d2, float[4,4] s2) { d2 = Identity (d) s2 = MatMul (s, w) }> }`, "192"},
+		"Loop that does not begin": {`(float[4,4] x, float[4,4] w) => () <int64 n = {3}, bool c = {0}>
+			{ y = Loop (n, c, x) <body = b (int64 i, bool d, float[4,4] s) => (bool d2, float[4,4] s2) { d2 = Identity (d) s2 = MatMul (s, w) }> }`, "0"},
+		"Loop that ends behind its first pass": {`(float[4,4] x, float[4,4] w) => () <int64 n = {3}, bool c = {1}>
+			{ y = Loop (n, c, x) <body = b (int64 i, bool d, float[4,4] s) => (bool d2, float[4,4] s2) { d2 = Not (d) s2 = MatMul (s, w) }> }`, "64"},
 	} {
 		m, err := onnxtext.Parse("<ir_version: 10, opset_import: [\"\": 23, \"com.microsoft\": 1]> g " + c.text)
 		if err != nil {

@@ -208,6 +208,19 @@ func (c *counting) control(n *onnxpb.NodeProto, path string) (expr.Expr, string)
 		return body, ""
 	}
 	if n.GetOpType() == "Loop" {
+		isFalse := func(v *shape.Value) bool {
+			if v == nil || len(v.Ints) != 1 {
+				return false
+			}
+			k, ok := v.Ints[0].Const()
+			return ok && k == 0
+		}
+		if in := n.GetInput(); len(in) > 1 && in[1] != "" && isFalse(c.value(in[1])) {
+			return expr.Int(0), "" // it ends before the first pass
+		}
+		if g := n.Attr("body").GetG(); len(g.GetOutput()) > 0 && isFalse(c.shapes.Of(g, g.GetOutput()[0].GetName())) {
+			return body, "" // and here behind it
+		}
 		if in := n.GetInput(); len(in) > 0 && in[0] != "" {
 			if v := c.value(in[0]); v != nil && len(v.Ints) == 1 && v.Ints[0].Known() {
 				return body.Mul(v.Ints[0]), ""
