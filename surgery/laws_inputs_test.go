@@ -18,7 +18,7 @@ func TestLawsOfInputs(t *testing.T) {
 	setInput := func(name string, s InputSpec) edit {
 		return func(m *onnxpb.ModelProto) (*Report, error) { return SetInput(m, name, s) }
 	}
-	batch := onnxpb.Symbol("batch")
+	batch, last := onnxpb.Symbol("batch"), -1
 	for _, l := range []law{
 		{
 			name:    "SetBatch from a symbol to a symbol",
@@ -59,6 +59,13 @@ func TestLawsOfInputs(t *testing.T) {
 			// What the body calls its rows; the dimensions are of one row there. Metadata cannot name what is in a subgraph.
 			changes: `\.dim_(param|value)$|\.(input|output)$`,
 			loses:   `^model\.metadata_props\[1\]$`,
+		},
+		{
+			name:    "SetInput of the order of axes",
+			edit:    setInput("x", InputSpec{Perm: []int{1, 0}, Channel: &last, Mean: []float64{1, 2, 3}}),
+			same:    setInput("x", InputSpec{Perm: []int{0, 1}}),
+			fails:   []edit{setInput("x", InputSpec{Perm: []int{1, 0, 2}}), setInput("x", InputSpec{Perm: []int{1, 1}}), setInput("x", InputSpec{SwapRGB: true})},
+			changes: `\.input$`,
 		},
 		{
 			name: "SetInput everything",

@@ -213,6 +213,15 @@ func TestLawsOfWiring(t *testing.T) {
 			},
 		},
 		{
+			name:    "SetOutput of the order of axes",
+			edit:    setOutput("out", OutputSpec{Perm: []int{1, 0}}),
+			same:    setOutput("out", OutputSpec{Perm: []int{0, 1}}),
+			fails:   []edit{setOutput("out", OutputSpec{Perm: []int{1, 0, 2}}), setOutput("out", OutputSpec{Perm: []int{0}, Layout: NHWC}), setOutput("out", OutputSpec{SwapRGB: true})},
+			changes: `^model\.graph\.node\[5\]\.output$|^model\.graph\.node\[[67]\]\.input$|algorithm\.node\[0\]\.input$`,
+			chain:   manyOutputs,
+			large:   setOutput("v3", OutputSpec{Perm: []int{1, 0}}),
+		},
+		{
 			name:    "OrderInputs",
 			edit:    func(m *onnxpb.ModelProto) (*Report, error) { return OrderInputs(m, []string{"bias", "x"}) },
 			same:    func(m *onnxpb.ModelProto) (*Report, error) { return OrderInputs(m, []string{"x", "cond"}) },

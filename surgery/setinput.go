@@ -26,8 +26,14 @@ type InputSpec struct {
 	// Layout is the layout that the input gets, NHWC or NCHW, where the model's own is the other one; "" keeps it. The declared
 	// shape is permuted, and a Transpose gives the model its own layout. The input must have 4 dimensions.
 	Layout string
+	// Perm does for any rank what Layout does for images: it lists the axes of the model's own input in the order in which the new one has them, so that its
+	// dimension i is the model's dimension Perm[i]. Nil keeps them; it excludes Layout.
+	Perm []int
 	// SwapRGB turns the order of the three channels round (RGB to BGR, or back) before the model sees them.
 	SwapRGB bool
+	// Channel is the axis of the channels, for SwapRGB and for means and deviations of one number for each: in the model's own order of axes, from the end where it is negative.
+	// Nil finds it in 4 dimensions: axis 1 or 3, whichever can be meant.
+	Channel *int
 	// Mean, Std and Scale normalise what the model sees: (x*Scale - Mean) / Std, with one number for all channels or one for each, in the
 	// order in which the model has them (after SwapRGB). None, and a Scale of 0, leave that step out. The model's own type must be a float.
 	Mean, Std []float64
@@ -112,6 +118,9 @@ func findInput(m *onnxpb.ModelProto, name string) (*onnxpb.ValueInfoProto, error
 // check refuses what makes no sense for any model.
 func (s InputSpec) check() error {
 	usage := func(format string, args ...any) error { return onnxpb.Errorf(onnxpb.Usage, format, args...) }
+	if err := s.checkAxes(); err != nil {
+		return err
+	}
 	if s.Layout != "" && s.Layout != NHWC && s.Layout != NCHW {
 		return usage("layout %q is neither NHWC nor NCHW", s.Layout)
 	}
@@ -135,6 +144,65 @@ func (s InputSpec) check() error {
 	return nil
 }
 
+// checkAxes refuses orders of axes and channels that make no sense for any model.
+func (s InputSpec) checkAxes() error {
+	usage := func(hint, format string, args ...any) error {
+		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf(format, args...), Hint: hint}
+	}
+	if s.Perm != nil && s.Layout != "" {
+		return usage("a layout is the order of the axes of an image: give one of the two", "layout and perm exclude each other")
+	}
+	seen := make([]bool, len(s.Perm))
+	for _, axis := range s.Perm {
+		if axis < 0 || axis >= len(s.Perm) || seen[axis] {
+			return usage(fmt.Sprintf("it names each axis from 0 to %d once, such as 0,2,3,1", len(s.Perm)-1), "%v is no order of %d axes", s.Perm, len(s.Perm))
+		}
+		seen[axis] = true
+	}
+	if s.Channel != nil && !s.SwapRGB && !s.perChannel() {
+		return usage("add --swap-rgb, or a mean or deviation for each channel", "the axis of the channels is given, and nothing is to be done with channels")
+	}
+	return nil
+}
+
+// perChannel tells whether there is a mean or a deviation for each channel.
+func (s InputSpec) perChannel() bool { return len(s.Mean) > 1 || len(s.Std) > 1 }
+
+// moves tells whether the axes get another order.
+func (s InputSpec) moves() bool {
+	if s.Layout != "" {
+		return true
+	}
+	for i, axis := range s.Perm {
+		if i != axis {
+			return true
+		}
+	}
+	return false
+}
+
+// order is the order of the axes that is asked for: of each axis of the new tensor that of the model's own. Nil where they stay.
+func (s InputSpec) order() []int {
+	switch {
+	case !s.moves():
+		return nil
+	case s.Layout == NHWC:
+		return toNHWC[:]
+	case s.Layout == NCHW:
+		return toNCHW[:]
+	}
+	return s.Perm
+}
+
+// inverse is the order that undoes another one.
+func inverse(order []int) []int {
+	back := make([]int, len(order))
+	for i, axis := range order {
+		back[axis] = i
+	}
+	return back
+}
+
 // setShape declares another shape, where the graph allows it.
 func setShape(m *onnxpb.ModelProto, v *onnxpb.ValueInfoProto, shape []onnxpb.Dim, r *Report) error {
 	old, ranked := v.Shape()
@@ -153,7 +221,7 @@ func setShape(m *onnxpb.ModelProto, v *onnxpb.ValueInfoProto, shape []onnxpb.Dim
 		case !have.Known && have.Param == "": // any dimension says more than none
 		case have.Known && i == 0 && want.Param != "":
 		case have.Known:
-			return refusedDim(i, old, shape)
+			return refusedDim(v.GetName(), i, old, shape)
 		case !want.Known && want.Param == "":
 			return &onnxpb.Error{Kind: onnxpb.Refused, Msg: fmt.Sprintf("axis %d is %s, and cannot be made unknown: other values may refer to it", i, have)}
 		}
@@ -162,6 +230,8 @@ func setShape(m *onnxpb.ModelProto, v *onnxpb.ValueInfoProto, shape []onnxpb.Dim
 	if err := setBatchAxis(m, old, shape, r); err != nil {
 		return err
 	}
+	// One line tells of this input what became of all its axes.
+	r.Changes = slices.DeleteFunc(r.Changes, func(c Change) bool { return c.What == "input" && c.Name == v.GetName() })
 	fresh := len(shape) > 0 && old[0] == (onnxpb.Dim{})
 	subst := map[string]onnxpb.Dim{}
 	for i := range shape {
@@ -176,7 +246,7 @@ func setShape(m *onnxpb.ModelProto, v *onnxpb.ValueInfoProto, shape []onnxpb.Dim
 	for i, d := range graphInput(m, v.GetName()).ShapeProto().GetDim() {
 		shape[i].Set(d)
 	}
-	if after := onnxpb.FormatShape(shape); after != before && len(subst)+changedUnknown(old, shape) > 0 {
+	if after := onnxpb.FormatShape(shape); after != before {
 		r.Add("changed", "input", v.GetName(), before, after)
 	}
 	if fresh {
@@ -216,27 +286,21 @@ func mendForBatch(m *onnxpb.ModelProto, name string, shape []onnxpb.Dim, r *Repo
 	return nil
 }
 
-// changedUnknown counts the dimensions that were unknown and are no more.
-func changedUnknown(old, shape []onnxpb.Dim) int {
-	n := 0
-	for i := range shape {
-		if old[i] == (onnxpb.Dim{}) && shape[i] != old[i] {
-			n++
-		}
-	}
-	return n
-}
-
-// refusedDim tells why a number cannot be replaced.
-func refusedDim(axis int, old, shape []onnxpb.Dim) error {
+// refusedDim tells why a number cannot be replaced, and what replaces it where the graph can follow.
+func refusedDim(name string, axis int, old, shape []onnxpb.Dim) error {
 	e := &onnxpb.Error{Kind: onnxpb.Refused, Msg: fmt.Sprintf("axis %d is %s, which the graph was made for, and cannot become %s", axis, old[axis], shape[axis])}
+	to := shape[axis].String()
+	if shape[axis] == (onnxpb.Dim{}) {
+		to = "NAME"
+	}
+	setdim := fmt.Sprintf("onnxtool setdim %s[%d]=%s", name, axis, to)
 	switch {
 	case axis == 0:
-		e.Hint = "onnxtool setbatch changes the batch"
+		e.Hint = "onnxtool setbatch changes the batch; where axis 0 is none, see " + setdim
 	case len(old) == 4 && fitsOther(old, shape):
 		e.Hint = "the shape is written in the model's own layout, which is " + onnxpb.FormatShape(old) + "; --layout permutes it"
 	default:
-		e.Hint = "export the model anew for that size"
+		e.Hint = setdim + " gives it another size, where the graph can follow"
 	}
 	return e
 }

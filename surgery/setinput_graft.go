@@ -38,8 +38,12 @@ func (g *inputGraft) plan() error {
 	s := g.spec
 	g.last = g.name
 	g.dims, _ = g.v.Shape()
-	perChannel := len(s.Mean) > 1 || len(s.Std) > 1
-	if s.Layout == "" && !s.SwapRGB && !s.normalises() && (s.Type == 0 || s.Type == g.old) {
+	if s.Perm != nil {
+		if err := g.orders(s.Perm); err != nil {
+			return err
+		}
+	}
+	if !s.moves() && !s.SwapRGB && !s.normalises() && (s.Type == 0 || s.Type == g.old) {
 		return nil
 	}
 	if version := g.m.OpsetVersion(""); version < 7 {
@@ -63,13 +67,21 @@ func (g *inputGraft) plan() error {
 			return err
 		}
 	}
-	if s.Layout == "" && !s.SwapRGB && !perChannel {
+	if s.Layout == "" && !s.SwapRGB && !s.perChannel() {
 		return nil
 	}
-	if len(g.dims) != 4 {
-		return &onnxpb.Error{Msg: fmt.Sprintf("layout, channels and their order need 4 dimensions, the input has the shape %s", shapeOrUnknown(g.dims)), Hint: "give a shape of 4 dimensions"}
+	return g.findChannels()
+}
+
+// orders holds an order of the axes to the rank of the value.
+func (g *inputGraft) orders(perm []int) error {
+	switch {
+	case g.dims == nil:
+		return &onnxpb.Error{Msg: "how many dimensions the " + g.what + " has is not known, so its axes have no order to change", Hint: "declare its shape with --shape"}
+	case len(g.dims) != len(perm):
+		return &onnxpb.Error{Msg: fmt.Sprintf("the order of the axes names %d, the %s has %d: %s", len(perm), g.what, len(g.dims), onnxpb.FormatShape(g.dims)), Hint: "name each axis once"}
 	}
-	return g.findChannels(perChannel)
+	return nil
 }
 
 func (s InputSpec) normalises() bool {
@@ -83,8 +95,8 @@ func shapeOrUnknown(dims []onnxpb.Dim) string {
 	return onnxpb.FormatShape(dims)
 }
 
-// findChannels finds the axis of the channels: the one that the layout says, or 1, or 3 where that is what the numbers say.
-func (g *inputGraft) findChannels(perChannel bool) error {
+// findChannels finds the axis of the channels: the one that is named, or that the layout says, or 1, or 3 where that is what the numbers say.
+func (g *inputGraft) findChannels() error {
 	s := g.spec
 	want := int64(0)
 	if s.SwapRGB {
@@ -97,6 +109,16 @@ func (g *inputGraft) findChannels(perChannel bool) error {
 			}
 			want = int64(l)
 		}
+	}
+	switch shape := shapeOrUnknown(g.dims); {
+	case s.Layout != "" && len(g.dims) != 4:
+		return &onnxpb.Error{Msg: fmt.Sprintf("layouts need 4 dimensions, the %s has the shape %s", g.what, shape), Hint: "--perm changes the order of the axes of any rank; --shape declares one that is not known"}
+	case s.Channel != nil:
+		return g.namedChannels(*s.Channel, want)
+	case g.dims == nil:
+		return &onnxpb.Error{Msg: fmt.Sprintf("the axis of the channels is not known, as the %s has the shape %s", g.what, shape), Hint: "declare its shape with --shape"}
+	case len(g.dims) != 4:
+		return &onnxpb.Error{Msg: fmt.Sprintf("which axis of %s the channels are is not known: it is found in 4 dimensions only", shape), Hint: "say which with --channel AXIS"}
 	}
 	canBe := func(axis int) bool {
 		d := g.dims[axis]
@@ -121,7 +143,7 @@ func (g *inputGraft) findChannels(perChannel bool) error {
 	own := onnxpb.FormatShape(g.dims)
 	switch {
 	case first && last:
-		return &onnxpb.Error{Msg: fmt.Sprintf("the channels of %s may lie in axis 1 or in axis 3", own), Hint: "give the number of channels with a shape"}
+		return &onnxpb.Error{Msg: fmt.Sprintf("the channels of %s may lie in axis 1 or in axis 3", own), Hint: "say which with --channel AXIS"}
 	case first:
 		g.channel = 1
 	case last:
@@ -129,13 +151,39 @@ func (g *inputGraft) findChannels(perChannel bool) error {
 	case s.Layout != "" && want == 0:
 		return &onnxpb.Error{Msg: fmt.Sprintf("the %s is to become %s, but %s does not look like the other layout", g.what, s.Layout, own), Hint: "the layout is the one that the " + g.what + " is to get; the model's own is the other"}
 	default:
-		return &onnxpb.Error{Msg: fmt.Sprintf("no axis of %s has %d channels", own, want), Hint: "means and deviations are one number each, or one for each channel; a swap needs 3"}
+		return &onnxpb.Error{Msg: fmt.Sprintf("no axis of %s has %d channels", own, want), Hint: "means and deviations are one number each, or one for each channel; a swap needs 3. Channels in another axis than 1 and 3 are told by --channel AXIS"}
 	}
 	if d := g.dims[g.channel]; d.Known {
 		g.count = d.Value
 	} else if g.spec.SwapRGB {
 		return &onnxpb.Error{Msg: fmt.Sprintf("whether axis %d of %s has 3 channels is not known", g.channel, own), Hint: "give the number of channels with a shape"}
 	}
+	return nil
+}
+
+// namedChannels takes the axis of the channels that is given, and holds it to their number and to the layout.
+func (g *inputGraft) namedChannels(axis int, want int64) error {
+	own := shapeOrUnknown(g.dims)
+	if g.dims == nil {
+		return &onnxpb.Error{Msg: fmt.Sprintf("axis %d cannot be the channels of an %s of which no shape is known", axis, g.what), Hint: "declare its shape with --shape"}
+	}
+	if axis < -len(g.dims) || axis >= len(g.dims) {
+		return &onnxpb.Error{Msg: fmt.Sprintf("the %s has no axis %d: its shape is %s", g.what, axis, own), Hint: "axes count from 0, in the model's own order, or from -1 at the end"}
+	}
+	if axis < 0 {
+		axis += len(g.dims)
+	}
+	if says := map[string]int{NHWC: 1, NCHW: 3}[g.spec.Layout]; says != 0 && says != axis {
+		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("where the %s becomes %s its channels are the model's axis %d, and not axis %d", g.what, g.spec.Layout, says, axis),
+			Hint: "leave one of the two out, or give the order of the axes with --perm"}
+	}
+	switch d := g.dims[axis]; {
+	case !d.Known: // a mean of three on one channel would make three of it
+		return &onnxpb.Error{Msg: fmt.Sprintf("whether axis %d of %s has %d channels is not known", axis, own, want), Hint: "give the number of channels with a shape"}
+	case d.Value != want:
+		return &onnxpb.Error{Msg: fmt.Sprintf("axis %d of %s has %d channels, and not %d", axis, own, d.Value, want), Hint: "means and deviations are one number each, or one for each channel; a swap needs 3"}
+	}
+	g.channel, g.count = axis, want
 	return nil
 }
 
@@ -184,8 +232,8 @@ func (g *inputGraft) apply() error {
 		elem := int32(s.Type)
 		g.v.GetType().GetTensorType().ElemType = &elem
 	}
-	if s.Layout != "" {
-		g.transpose()
+	if order := s.order(); order != nil {
+		g.transpose(order)
 	}
 	if s.SwapRGB {
 		g.node("Gather", []string{g.last, g.constant("bgr", onnxpb.ArrayOf([]int64{3}, []int64{2, 1, 0}))}, onnxpb.Int("axis", int64(g.channel)))
@@ -231,21 +279,31 @@ func (g *inputGraft) constant(what string, a *onnxpb.Array) string {
 	return name
 }
 
-// transpose gives the model its own layout, and declares the other one.
-func (g *inputGraft) transpose() {
-	perm, declared := toNCHW, toNHWC // the new input is NHWC
-	if g.spec.Layout == NCHW {
-		perm, declared = toNHWC, toNCHW
-	}
-	g.node("Transpose", []string{g.last}, onnxpb.Ints("perm", int64(perm[0]), int64(perm[1]), int64(perm[2]), int64(perm[3])))
+// transpose gives the model its own order of axes, and declares the other one.
+func (g *inputGraft) transpose(order []int) {
+	g.node("Transpose", []string{g.last}, permOf(inverse(order)))
 	shape := g.v.ShapeProto()
-	dims := make([]*onnxpb.TensorShapeProto_Dimension, 4)
-	for i, p := range declared {
-		dims[i] = shape.Dim[p] // the messages move, with whatever denotation they carry
-	}
-	shape.Dim = dims
+	shape.Dim = reordered(shape.Dim, order)
 	after, _ := g.v.Shape()
 	g.report.Add("changed", "input", g.name, onnxpb.FormatShape(g.dims), onnxpb.FormatShape(after))
+}
+
+// permOf is the attribute of a Transpose.
+func permOf(order []int) *onnxpb.AttributeProto {
+	perm := make([]int64, len(order))
+	for i, axis := range order {
+		perm[i] = int64(axis)
+	}
+	return onnxpb.Ints("perm", perm...)
+}
+
+// reordered gives dimensions another order. The messages move, with whatever denotation they carry.
+func reordered(dims []*onnxpb.TensorShapeProto_Dimension, order []int) []*onnxpb.TensorShapeProto_Dimension {
+	moved := make([]*onnxpb.TensorShapeProto_Dimension, len(order))
+	for i, axis := range order {
+		moved[i] = dims[axis]
+	}
+	return moved
 }
 
 // normalise adds (x*scale - mean) / std.
@@ -268,7 +326,9 @@ func (g *inputGraft) normalise() error {
 		}
 		dims := []int64{}
 		if len(step.v) > 1 {
-			dims = []int64{1, 1, 1, 1}
+			for range g.dims {
+				dims = append(dims, 1)
+			}
 			dims[g.channel] = int64(len(step.v))
 		}
 		a, err := onnxpb.ArrayFromFloat64s(g.old, dims, step.v)

@@ -15,8 +15,12 @@ type OutputSpec struct {
 	Shape []onnxpb.Dim
 	// SwapRGB turns the order of the three channels round (RGB to BGR, or back).
 	SwapRGB bool
+	// Channel is the axis of the channels, for SwapRGB: in the model's own order of axes, from the end where it is negative. Nil finds it in 4 dimensions.
+	Channel *int
 	// Layout is the layout that the output gets, NHWC or NCHW, where the model's own is the other one; "" keeps it. The output must have 4 dimensions.
 	Layout string
+	// Perm does for any rank what Layout does for images: it lists the axes of the model's own output in the order in which the new one has them. Nil keeps them; it excludes Layout.
+	Perm []int
 	// Type is the element type that the output gets; 0 keeps it.
 	Type onnxpb.TensorProto_DataType
 	// Name is what it is called then; "" keeps the name.
@@ -39,7 +43,7 @@ func SetOutput(m *onnxpb.ModelProto, name string, s OutputSpec) (*Report, error)
 		if v.GetType().GetTensorType() == nil {
 			return nil, &onnxpb.Error{Tensor: name, Msg: "this output is no tensor", Hint: "its type and shape are not free to choose"}
 		}
-		if err := (InputSpec{Layout: s.Layout, Type: s.Type}).check(); err != nil {
+		if err := s.graft().check(); err != nil {
 			return nil, inTensor(err, name)
 		}
 		if s.Shape != nil {
@@ -67,6 +71,11 @@ func SetOutput(m *onnxpb.ModelProto, name string, s OutputSpec) (*Report, error)
 		}
 		return r, nil
 	})
+}
+
+// graft says of an output what a graft at an input does.
+func (s OutputSpec) graft() InputSpec {
+	return InputSpec{Layout: s.Layout, Perm: s.Perm, SwapRGB: s.SwapRGB, Channel: s.Channel, Type: s.Type}
 }
 
 // declareShape declares another shape of an output, where it does not contradict what follows.
@@ -111,12 +120,9 @@ func (d *declarer) outputGraft(v *onnxpb.ValueInfoProto, s OutputSpec) (*onnxpb.
 	b := &onnxpb.ModelProto{IrVersion: d.m.IrVersion, OpsetImport: d.m.OpsetImport, Graph: &onnxpb.GraphProto{}}
 	old := v.ElemType()
 	cast := s.Type != 0 && s.Type != old
-	if !cast && s.Layout == "" && !s.SwapRGB {
+	g := &inputGraft{m: d.m, what: "output", spec: s.graft(), old: old}
+	if !cast && s.Perm == nil && s.Layout == "" && !s.SwapRGB {
 		return b, nil
-	}
-	g := &inputGraft{m: d.m, what: "output", spec: InputSpec{Layout: s.Layout, SwapRGB: s.SwapRGB}, old: old}
-	if version := d.m.OpsetVersion(""); version < 7 {
-		return nil, &onnxpb.Error{Kind: onnxpb.Refused, Msg: fmt.Sprintf("nodes of opset %d are not written", version), Hint: "convert the model to opset 7 or newer"}
 	}
 	whole := v.GetType()
 	if whole.GetTensorType().Shape == nil {
@@ -125,6 +131,24 @@ func (d *declarer) outputGraft(v *onnxpb.ValueInfoProto, s OutputSpec) (*onnxpb.
 		}
 	}
 	now := proto.Clone(whole).(*onnxpb.TypeProto)
+	dims := now.GetTensorType().GetShape().GetDim()
+	if now.GetTensorType().Shape != nil {
+		g.dims = make([]onnxpb.Dim, len(dims))
+	}
+	for i, p := range dims {
+		g.dims[i] = onnxpb.DimOf(p)
+	}
+	if s.Perm != nil {
+		if err := g.orders(s.Perm); err != nil {
+			return nil, err
+		}
+	}
+	if !cast && !g.spec.moves() && !s.SwapRGB {
+		return b, nil
+	}
+	if version := d.m.OpsetVersion(""); version < 7 {
+		return nil, &onnxpb.Error{Kind: onnxpb.Refused, Msg: fmt.Sprintf("nodes of opset %d are not written", version), Hint: "convert the model to opset 7 or newer"}
+	}
 	last := "in"
 	add := func(operator string, inputs []string, attrs ...*onnxpb.AttributeProto) {
 		out := v.GetName() + "_" + operator
@@ -132,32 +156,17 @@ func (d *declarer) outputGraft(v *onnxpb.ValueInfoProto, s OutputSpec) (*onnxpb.
 		last = out
 	}
 	if s.Layout != "" || s.SwapRGB {
-		dims := now.GetTensorType().GetShape().GetDim()
-		if len(dims) != 4 {
-			return nil, &onnxpb.Error{Msg: "layout and order of the channels need 4 dimensions, the output is " + onnxpb.FormatTypeProto(now), Hint: "declare a shape of 4 dimensions"}
-		}
-		for _, p := range dims {
-			g.dims = append(g.dims, onnxpb.DimOf(p))
-		}
-		if err := g.findChannels(false); err != nil {
+		if err := g.findChannels(); err != nil {
 			return nil, err
 		}
-		if s.SwapRGB {
-			b.Graph.Initializer = append(b.Graph.Initializer, onnxpb.ArrayOf([]int64{3}, []int64{2, 1, 0}).Proto(v.GetName()+"_bgr"))
-			add("Gather", []string{v.GetName() + "_bgr"}, onnxpb.Int("axis", int64(g.channel)))
-		}
-		if s.Layout != "" {
-			perm := toNHWC
-			if s.Layout == NCHW {
-				perm = toNCHW
-			}
-			add("Transpose", nil, onnxpb.Ints("perm", int64(perm[0]), int64(perm[1]), int64(perm[2]), int64(perm[3])))
-			moved := make([]*onnxpb.TensorShapeProto_Dimension, 4)
-			for i, p := range perm {
-				moved[i] = dims[p] // the messages move, with whatever denotation they carry
-			}
-			now.GetTensorType().Shape.Dim = moved
-		}
+	}
+	if s.SwapRGB {
+		b.Graph.Initializer = append(b.Graph.Initializer, onnxpb.ArrayOf([]int64{3}, []int64{2, 1, 0}).Proto(v.GetName()+"_bgr"))
+		add("Gather", []string{v.GetName() + "_bgr"}, onnxpb.Int("axis", int64(g.channel)))
+	}
+	if order := g.spec.order(); order != nil {
+		add("Transpose", nil, permOf(order))
+		now.GetTensorType().Shape.Dim = reordered(dims, order)
 	}
 	if cast {
 		if err := g.mayCast(s.Type); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -13,20 +14,26 @@ import (
 func setinputCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "setinput",
-		Usage:     "change what an input takes: shape, element type, layout, order of the channels, normalisation; or the order of inputs",
-		UsageText: "onnxtool setinput MODEL NAME [--shape DIMS] [--dtype TYPE] [--layout NHWC] [--swap-rgb] [--mean LIST] [--std LIST] [--scale X] -o OUT",
+		Usage:     "change what an input takes: shape, element type, layout or order of axes, order of the channels, normalisation; or the order of inputs",
+		UsageText: "onnxtool setinput MODEL NAME [--shape DIMS] [--dtype TYPE] [--layout NHWC | --perm AXES] [--swap-rgb] [--channel AXIS] [--mean LIST] [--std LIST] [--scale X] -o OUT",
 		Description: "The input keeps its name, and nodes behind it give the model what it took before: Cast, Transpose, swap of the channels, and\n" +
 			"(x*scale - mean)/std, in this order. So means and deviations are in the model's own order of channels.\n\n" +
 			"--shape is written in the model's own layout. It may put numbers for symbols, and a symbol for the batch, which is then set as\n" +
-			"setbatch does; other numbers stay, as the graph was made for them. --layout is the layout that the input gets.\n" +
+			"setbatch does; for other numbers, which the graph was made for, there are setbatch and setdim. --layout is the layout that the\n" +
+			"input gets; --perm is the same for any rank: the axes of the model's own input in the order in which the new one has them, so\n" +
+			"that --perm 0,2,3,1 makes [N,H,W,C] of [N,C,H,W]. --channel is the axis of the channels in the model's own order, where it is not\n" +
+			"axis 1 or 3 of 4, or cannot be told.\n" +
 			"--order puts inputs in front in the order given, and takes no NAME.\n\n" +
 			"Example: onnxtool setinput in.onnx input --shape '[N,3,224,224]' --dtype uint8 --layout NHWC --swap-rgb \\\n" +
-			"            --scale 1/255 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 -o out.onnx",
+			"            --scale 1/255 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 -o out.onnx\n" +
+			"         onnxtool setinput in.onnx frames --perm 0,1,3,4,2 --swap-rgb --channel 2 -o out.onnx",
 		Flags: editFlags(
 			&cli.StringFlag{Name: "shape", Usage: "declare the shape `DIMS`, such as [N,3,224,224], in the model's own layout"},
 			&cli.StringFlag{Name: "dtype", Usage: "take elements of `TYPE`, such as uint8"},
 			&cli.StringFlag{Name: "layout", Usage: "take images in `LAYOUT`, NHWC or NCHW, where the model takes the other one"},
+			&cli.StringFlag{Name: "perm", Usage: "take the axes in another order: `AXES` of the model's own input in the order in which the new one has them, such as 0,2,3,1"},
 			&cli.BoolFlag{Name: "swap-rgb", Usage: "take images with the three channels in reverse order (BGR for RGB)"},
+			&cli.IntFlag{Name: "channel", Usage: "the `AXIS` of the channels in the model's own order of axes, from the end where it is negative", DefaultText: "found in 4 dimensions"},
 			&cli.StringFlag{Name: "mean", Usage: "subtract a mean: one number, or a `LIST` of one for each channel"},
 			&cli.StringFlag{Name: "std", Usage: "divide by a deviation: one number, or a `LIST` of one for each channel"},
 			&cli.StringFlag{Name: "scale", Usage: "multiply by `X` before mean and deviation; 1/255 may be written so"},
@@ -38,7 +45,7 @@ func setinputCommand() *cli.Command {
 
 func runSetinput(c *cli.Context) error {
 	if c.IsSet("order") {
-		return runOrder(c, surgery.OrderInputs, "shape", "dtype", "layout", "swap-rgb", "mean", "std", "scale")
+		return runOrder(c, surgery.OrderInputs, "shape", "dtype", "layout", "perm", "swap-rgb", "channel", "mean", "std", "scale")
 	}
 	if c.NArg() != 2 {
 		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("a model and an input's name are needed, %d arguments given", c.NArg()),
@@ -56,7 +63,7 @@ func runSetinput(c *cli.Context) error {
 func inputSpec(c *cli.Context) (surgery.InputSpec, error) {
 	s := surgery.InputSpec{Layout: c.String("layout"), SwapRGB: c.Bool("swap-rgb")}
 	asked := s.SwapRGB
-	for _, flag := range []string{"shape", "dtype", "layout", "mean", "std", "scale"} {
+	for _, flag := range []string{"shape", "dtype", "layout", "perm", "channel", "mean", "std", "scale"} {
 		asked = asked || c.IsSet(flag)
 		if c.IsSet(flag) && c.String(flag) == "" {
 			return s, usagef("--%s is empty", flag)
@@ -66,6 +73,9 @@ func inputSpec(c *cli.Context) (surgery.InputSpec, error) {
 		return s, &onnxpb.Error{Kind: onnxpb.Usage, Msg: "nothing is to be changed", Hint: "see onnxtool help setinput"}
 	}
 	var err error
+	if s.Perm, s.Channel, err = axesOf(c); err != nil {
+		return s, err
+	}
 	if c.IsSet("shape") {
 		if s.Shape, err = onnxpb.ParseShape(c.String("shape")); err != nil {
 			return s, err
@@ -95,6 +105,24 @@ func inputSpec(c *cli.Context) (surgery.InputSpec, error) {
 		}
 	}
 	return s, nil
+}
+
+// axesOf reads --perm and --channel.
+func axesOf(c *cli.Context) (perm []int, channel *int, err error) {
+	if c.IsSet("perm") {
+		for _, word := range splitList(strings.TrimSuffix(strings.TrimPrefix(c.String("perm"), "["), "]")) {
+			axis, err := strconv.Atoi(word)
+			if err != nil {
+				return nil, nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("--perm %s: %q is no axis", c.String("perm"), word), Hint: "write numbers from 0 up, such as 0,2,3,1"}
+			}
+			perm = append(perm, axis)
+		}
+	}
+	if c.IsSet("channel") {
+		axis := c.Int("channel")
+		channel = &axis
+	}
+	return perm, channel, nil
 }
 
 // numberList reads a flag that holds numbers, each of which may be a quotient such as 1/255.

@@ -12,18 +12,23 @@ import (
 func setoutputCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "setoutput",
-		Usage:     "change what an output gives: element type, layout, order of the channels, shape, name; or the order of outputs",
-		UsageText: "onnxtool setoutput MODEL NAME [--dtype TYPE] [--layout NHWC] [--swap-rgb] [--shape DIMS] [--name NEW] -o OUT",
+		Usage:     "change what an output gives: element type, layout or order of axes, order of the channels, shape, name; or the order of outputs",
+		UsageText: "onnxtool setoutput MODEL NAME [--dtype TYPE] [--layout NHWC | --perm AXES] [--swap-rgb] [--channel AXIS] [--shape DIMS] [--name NEW] -o OUT",
 		Description: "Nodes in front of the output make it what is asked for: swap of the channels, Transpose, Cast, in this order. It keeps its name and\n" +
 			"its place, unless --name gives another; nodes of the model read the tensor as it was.\n\n" +
 			"--shape declares dimensions that are not known, in the model's own layout; what follows for the output cannot be declared otherwise.\n" +
+			"--perm is for any rank what --layout is for images: the axes of the model's own output in the order in which the new one has them.\n" +
+			"--channel is the axis of the channels in the model's own order, where it is not axis 1 or 3 of 4, or cannot be told.\n" +
 			"--order puts outputs in front in the order given, and takes no NAME.\n\n" +
 			"Example: onnxtool setoutput in.onnx image --layout NHWC --dtype uint8 -o out.onnx\n" +
+			"         onnxtool setoutput in.onnx masks --perm 1,2,0 -o out.onnx\n" +
 			"         onnxtool setoutput in.onnx --order boxes,scores -o out.onnx",
 		Flags: editFlags(
 			&cli.StringFlag{Name: "dtype", Usage: "give elements of `TYPE`, such as float16"},
 			&cli.StringFlag{Name: "layout", Usage: "give images in `LAYOUT`, NHWC or NCHW, where the model gives the other one"},
+			&cli.StringFlag{Name: "perm", Usage: "give the axes in another order: `AXES` of the model's own output in the order in which the new one has them, such as 0,2,3,1"},
 			&cli.BoolFlag{Name: "swap-rgb", Usage: "give images with the three channels in reverse order (BGR for RGB)"},
+			&cli.IntFlag{Name: "channel", Usage: "the `AXIS` of the channels in the model's own order of axes, from the end where it is negative", DefaultText: "found in 4 dimensions"},
 			&cli.StringFlag{Name: "shape", Usage: "declare the shape `DIMS`, such as [N,3,224,224], in the model's own layout"},
 			&cli.StringFlag{Name: "name", Usage: "call the output `NEW`"},
 			&cli.StringFlag{Name: "order", Usage: "put these `NAMES`, parted by commas, in front; the other outputs follow in the order that they have"},
@@ -34,7 +39,7 @@ func setoutputCommand() *cli.Command {
 
 func runSetoutput(c *cli.Context) error {
 	if c.IsSet("order") {
-		return runOrder(c, surgery.OrderOutputs, "dtype", "layout", "swap-rgb", "shape", "name")
+		return runOrder(c, surgery.OrderOutputs, "dtype", "layout", "perm", "swap-rgb", "channel", "shape", "name")
 	}
 	if c.NArg() != 2 {
 		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("a model and an output's name are needed, %d arguments given", c.NArg()),
@@ -42,7 +47,7 @@ func runSetoutput(c *cli.Context) error {
 	}
 	s := surgery.OutputSpec{Layout: c.String("layout"), SwapRGB: c.Bool("swap-rgb"), Name: c.String("name")}
 	asked := s.SwapRGB
-	for _, flag := range []string{"dtype", "layout", "shape", "name"} {
+	for _, flag := range []string{"dtype", "layout", "perm", "channel", "shape", "name"} {
 		asked = asked || c.IsSet(flag)
 		if c.IsSet(flag) && c.String(flag) == "" {
 			return usagef("--%s is empty", flag)
@@ -52,6 +57,9 @@ func runSetoutput(c *cli.Context) error {
 		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: "nothing is to be changed", Hint: "see onnxtool help setoutput"}
 	}
 	var err error
+	if s.Perm, s.Channel, err = axesOf(c); err != nil {
+		return err
+	}
 	if c.IsSet("shape") {
 		if s.Shape, err = onnxpb.ParseShape(c.String("shape")); err != nil {
 			return err
