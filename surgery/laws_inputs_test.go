@@ -18,6 +18,9 @@ func TestLawsOfInputs(t *testing.T) {
 	setInput := func(name string, s InputSpec) edit {
 		return func(m *onnxpb.ModelProto) (*Report, error) { return SetInput(m, name, s) }
 	}
+	dropping := func(o DropInputsOptions) edit {
+		return func(m *onnxpb.ModelProto) (*Report, error) { return DropInputs(m, o) }
+	}
 	batch, last := onnxpb.Symbol("batch"), -1
 	for _, l := range []law{
 		{
@@ -59,6 +62,19 @@ func TestLawsOfInputs(t *testing.T) {
 			// What the body calls its rows; the dimensions are of one row there. Metadata cannot name what is in a subgraph.
 			changes: `\.dim_(param|value)$|\.(input|output)$`,
 			loses:   `^model\.metadata_props\[1\]$`,
+		},
+		{
+			name: "DropInputs",
+			edit: dropping(DropInputsOptions{Defaults: true, Unused: true}),
+			same: dropping(DropInputsOptions{Unused: true}),
+			fails: []edit{
+				dropping(DropInputsOptions{}), dropping(DropInputsOptions{Names: []string{"bias", "nosuch"}}), dropping(DropInputsOptions{Names: []string{"bias", "x"}}), dropping(DropInputsOptions{Names: []string{"W"}}),
+			},
+			// The metadata of the input become the tensor's.
+			changes: `^model\.graph\.initializer\[1\]\.doc_string$`,
+			loses:   `^model\.graph\.input\[2\]($|\.type)`,
+			chain:   manyInputs,
+			large:   dropping(DropInputsOptions{Names: []string{"i*"}}),
 		},
 		{
 			name:    "SetInput of the order of axes",

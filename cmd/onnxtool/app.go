@@ -73,6 +73,7 @@ func commands() []*cli.Command {
 		setdimCommand(),
 		addoutputCommand(),
 		dropoutputCommand(),
+		dropinputCommand(),
 		deleteCommand(),
 		rewireCommand(),
 		swapCommand(),
