@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -94,6 +95,7 @@ func commands() []*cli.Command {
 		inlineCommand(),
 		fillCommand(),
 		tidyCommand(),
+		sortCommand(),
 		editCommand(),
 		tensorCommand(),
 		dataCommand(),
@@ -231,8 +233,8 @@ func target(c *cli.Context, input string) (string, error) {
 	return out, nil
 }
 
-// openChecked opens a model and refuses one that does not pass the checker, unless --force is given.
-func openChecked(c *cli.Context, path string) (*onnxpb.File, error) {
+// openChecked opens a model and refuses one that does not pass the checker, unless --force is given. Faults of the codes in mends are let through, as what comes next mends them.
+func openChecked(c *cli.Context, path string, mends ...string) (*onnxpb.File, error) {
 	if outputOf(c) == "-" {
 		if err := notStandardOutput(path); err != nil {
 			return nil, err
@@ -242,7 +244,7 @@ func openChecked(c *cli.Context, path string) (*onnxpb.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := mustPass(f.Model, f.Dir(), path, "the model is not valid"); err != nil {
+	if err := mustPass(f.Model, f.Dir(), path, "the model is not valid", mends...); err != nil {
 		if !c.Bool("force") {
 			f.Close()
 			return nil, err
@@ -252,10 +254,11 @@ func openChecked(c *cli.Context, path string) (*onnxpb.File, error) {
 	return f, nil
 }
 
-// mustPass returns the checker's faults as one error. External data has to be there, relative to dir; "" leaves it unchecked.
-func mustPass(m *onnxpb.ModelProto, dir, path, what string) error {
+// mustPass returns the checker's faults as one error. External data has to be there, relative to dir; "" leaves it unchecked. Where all are of codes in mends
+// there is no error.
+func mustPass(m *onnxpb.ModelProto, dir, path, what string, mends ...string) error {
 	faults := opset.Check(m, opset.CheckOptions{Dir: dir})
-	if len(faults) == 0 {
+	if !slices.ContainsFunc(faults, func(f opset.Fault) bool { return !slices.Contains(mends, f.Code) }) {
 		return nil
 	}
 	list := make([]string, 0, 4)
@@ -266,15 +269,27 @@ func mustPass(m *onnxpb.ModelProto, dir, path, what string) error {
 		}
 		list = append(list, f.String())
 	}
-	return &onnxpb.Error{Kind: onnxpb.Unfit, File: path, Msg: what + ": " + strings.Join(list, "; "), Hint: "see onnxtool check; --force goes on"}
+	hint := "see onnxtool check; --force goes on"
+	if !slices.ContainsFunc(faults, func(f opset.Fault) bool { return f.Code != opset.FaultOrder }) {
+		hint = sortHint + "; --force goes on"
+	}
+	return &onnxpb.Error{Kind: onnxpb.Unfit, File: path, Msg: what + ": " + strings.Join(list, "; "), Hint: hint}
 }
 
 // editOne runs a command that edits one model: open, check, edit, check, save, report.
 func editOne(c *cli.Context, edit func(*onnxpb.ModelProto) (*surgery.Report, error)) error {
+	if err := oneModel(c); err != nil {
+		return err
+	}
+	return editFile(c, c.Args().First(), edit)
+}
+
+// oneModel refuses other arguments than one model.
+func oneModel(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("one model is needed, %d given", c.NArg()), Hint: "see onnxtool help " + c.Command.Name}
 	}
-	return editFile(c, c.Args().First(), edit)
+	return nil
 }
 
 // editFile is editOne for a model given by path.
@@ -282,8 +297,8 @@ func editFile(c *cli.Context, input string, edit func(*onnxpb.ModelProto) (*surg
 	return editFileIn(c, input, func(m *onnxpb.ModelProto, _ string) (*surgery.Report, error) { return edit(m) })
 }
 
-// editFileIn is editFile for an edit that is told the directory of the model's external data too.
-func editFileIn(c *cli.Context, input string, edit func(m *onnxpb.ModelProto, dir string) (*surgery.Report, error)) error {
+// editFileIn is editFile for an edit that is told the directory of the model's external data too, and that mends the faults of some codes.
+func editFileIn(c *cli.Context, input string, edit func(m *onnxpb.ModelProto, dir string) (*surgery.Report, error), mends ...string) error {
 	if steps := stepsOf(c); steps != nil {
 		return steps.apply(c, edit)
 	}
@@ -291,7 +306,7 @@ func editFileIn(c *cli.Context, input string, edit func(m *onnxpb.ModelProto, di
 	if err != nil {
 		return err
 	}
-	f, err := openChecked(c, input)
+	f, err := openChecked(c, input, mends...)
 	if err != nil {
 		return err
 	}

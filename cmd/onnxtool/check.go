@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -82,6 +83,9 @@ func runCheck(c *cli.Context) error {
 			fmt.Fprintf(c.App.Writer, "%s: 1 fault\n", path)
 		default:
 			fmt.Fprintf(c.App.Writer, "%s: %d faults\n", path, faults)
+		}
+		if slices.ContainsFunc(r.Faults, func(x opset.Fault) bool { return x.Code == opset.FaultOrder }) {
+			fmt.Fprintf(c.App.ErrWriter, "onnxtool: %s: %s\n", path, sortHint)
 		}
 	}
 	if c.Bool("json") {

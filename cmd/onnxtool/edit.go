@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"onnxtool/onnxpb"
+	"onnxtool/opset"
 	"onnxtool/surgery"
 )
 
@@ -95,7 +96,11 @@ func runEdit(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.model, err = openChecked(c, input); err != nil {
+	var mends []string
+	if s.list[0][0] == "sort" {
+		mends = []string{opset.FaultOrder}
+	}
+	if s.model, err = openChecked(c, input, mends...); err != nil {
 		return err
 	}
 	defer s.model.Close()
