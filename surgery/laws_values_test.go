@@ -34,8 +34,24 @@ func TestLawsOfValues(t *testing.T) {
 	fill := func(o FillOptions) edit {
 		return func(m *onnxpb.ModelProto) (*Report, error) { return Fill(m, o) }
 	}
+	describing := func(c MetadataChanges) edit {
+		return func(m *onnxpb.ModelProto) (*Report, error) { return SetMetadata(m, c) }
+	}
+	none, name := "", "renamed"
 	call := NodeChoice{Names: []string{"call"}}
 	for _, l := range []law{
+		{
+			name: "SetMetadata",
+			edit: describing(MetadataChanges{Set: []MetadataEntry{{"author", "me"}, {"new", "1"}}, Remove: []string{"onnxtool.*"}, Doc: &none, GraphName: &name}),
+			same: describing(MetadataChanges{Set: []MetadataEntry{{"author", "someone"}}}),
+			fails: []edit{
+				describing(MetadataChanges{}), describing(MetadataChanges{Set: []MetadataEntry{{"author", "me"}, {"onnxtool.dmhead.rear_pose", "nosuch"}}}), describing(MetadataChanges{Doc: &none, Remove: []string{"nosuch"}}),
+				describing(MetadataChanges{Doc: &name, GraphName: &none}),
+			},
+			changes: `^model\.metadata_props\[0\]\.value$|^model\.(doc_string|graph\.name)$`,
+			loses:   `^model\.metadata_props\[1\]$`,
+			large:   describing(MetadataChanges{GraphName: &name}),
+		},
 		{
 			name: "SetAttributes",
 			edit: setting(NodeChoice{Names: []string{"mean", "draw", "call"}}, AttributeChange{Name: "__note", Type: "string", Text: "hand-made"}),

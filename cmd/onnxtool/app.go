@@ -90,6 +90,7 @@ func commands() []*cli.Command {
 		setattrCommand(),
 		setconstCommand(),
 		dedupCommand(),
+		setmetaCommand(),
 		stripCommand(),
 		namesCommand(),
 		inlineCommand(),

@@ -114,6 +114,9 @@ func printInfo(w io.Writer, i fileInfo) {
 		line("opset", "%s %d", o.Domain, o.Version)
 	}
 	line("graph", "%s", i.Graph)
+	if i.GraphDoc != "" {
+		line("graph_doc", "%s", oneLine(i.GraphDoc))
+	}
 	if i.Doc != "" {
 		line("doc", "%s", oneLine(i.Doc))
 	}

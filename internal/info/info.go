@@ -17,6 +17,7 @@ type Info struct {
 	ModelVersion    int64      `json:"model_version,omitempty"`
 	Doc             string     `json:"doc,omitempty"`
 	Graph           string     `json:"graph"`
+	GraphDoc        string     `json:"graph_doc,omitempty"`
 	Opsets          []Opset    `json:"opsets"`
 	Inputs          []Value    `json:"inputs"`
 	Outputs         []Value    `json:"outputs"`
@@ -80,7 +81,7 @@ func Of(m *onnxpb.ModelProto) *Info {
 	g := m.GetGraph()
 	i := &Info{
 		IRVersion: m.GetIrVersion(), Producer: m.GetProducerName(), ProducerVersion: m.GetProducerVersion(), Domain: m.GetDomain(),
-		ModelVersion: m.GetModelVersion(), Doc: m.GetDocString(), Graph: g.GetName(), Opsets: []Opset{}, Inputs: []Value{}, Outputs: []Value{},
+		ModelVersion: m.GetModelVersion(), Doc: m.GetDocString(), Graph: g.GetName(), GraphDoc: g.GetDocString(), Opsets: []Opset{}, Inputs: []Value{}, Outputs: []Value{},
 		Operators: []Operator{}, Training: len(m.GetTrainingInfo()),
 	}
 	for _, o := range m.GetOpsetImport() {
