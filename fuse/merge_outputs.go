@@ -189,5 +189,5 @@ func (w *merger) declaration(p *outputPlan) (*onnxpb.ValueInfoProto, error) {
 		return proto.Clone(v).(*onnxpb.ValueInfoProto), nil
 	}
 	return nil, &onnxpb.Error{Tensor: p.label, Msg: "the model does not tell the type of this inner tensor, which an output must have",
-		Hint: "run shape inference on the model first, so that it has value_info"}
+		Hint: "run onnxtool infer on the model first, with --declare NAME:TYPE:SHAPE behind an operator that is not known"}
 }

@@ -45,7 +45,7 @@ func (d *declarer) declare(name string) (*onnxpb.ValueInfoProto, error) {
 	if !typeKnown(v.GetType()) {
 		if v.Type = d.types.of(name); v.Type == nil {
 			return nil, &onnxpb.Error{Tensor: name, Msg: "its element type is not known, which an input or output of a model has to have",
-				Hint: "choose a tensor whose type is declared, or declare it: let the exporter or ONNX's shape inference write value_info"}
+				Hint: declareHint(name) + " declares it; or choose a tensor whose type is known"}
 		}
 	}
 	if t := v.GetType().GetTensorType(); t != nil && t.Shape == nil {

@@ -177,7 +177,7 @@ func (d *deletion) through(n placed, out *wire) (*wire, error) {
 			return nil, fail(onnxpb.Unfit, fmt.Sprintf("what its input %q and its output %q are hangs on the calls of the function", c.wire.name, out.name), "allow what is not known (--allow-unknown), or inline the function first")
 		default:
 			return nil, fail(onnxpb.Unfit, fmt.Sprintf("whether its input %q (%s) has the type and shape of its output %q (%s) is not known", c.wire.name, d.typeOf(c.wire), out.name, want),
-				"declare them (see onnxtool infer), allow what is not known, or cut the node")
+				"declare them with "+declareHint("NAME")+", allow what is not known, or cut the node")
 		}
 		if len(untold) == 1 {
 			d.r.Note("node %q is bypassed from %q (%s) to %q (%s), though it is not known whether they have one type and shape", n.node.Label(), c.wire.name, d.typeOf(c.wire), out.name, want)

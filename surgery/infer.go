@@ -12,6 +12,9 @@ import (
 
 // InferOptions say how Infer takes a model.
 type InferOptions struct {
+	// Declare says of what type values are, before anything is inferred: those that inference cannot tell, behind operators that are not known. What follows from them is
+	// inferred then. They are values of the main graph or of subgraphs that nodes make, or inputs of subgraphs.
+	Declare []TypeDeclaration
 	// Assume gives numbers to symbols of the model: they are declared in their place.
 	Assume map[string]int64
 	// Strict makes an error of what is only noted otherwise: a declared number where a symbol follows, an operator that is not known, and a value whose
@@ -22,13 +25,23 @@ type InferOptions struct {
 // Infer declares in a model's value_info what follows for every value of the main graph and of its subgraphs (its type and shape, see package shape), and declares the
 // outputs as sharply as they follow. What is declared stays where it is sharper. Of dimensions that are expressions the name tells what they are: 2*N.
 //
-// Where a declaration contradicts what follows, or the inputs of a node do not fit its operator, the error is of kind Refused and names both.
+// Where a declaration contradicts what follows, or the inputs of a node do not fit its operator, the error is of kind Refused and names both. So it is where one of Declare says another
+// thing than what is declared by now, or than what follows, be it a number where a symbol follows. Unfit are names in Declare that no value has (with the nearest), or several, and those of inputs
+// of the model and of constants.
 func Infer(m *onnxpb.ModelProto, o InferOptions) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) { return infer(m, o) })
 }
 
 func infer(m *onnxpb.ModelProto, o InferOptions) (*Report, error) {
 	r := &Report{Edit: "infer"}
+	before := m
+	if len(o.Declare) > 0 {
+		before = onnxpb.Clone(m)
+	}
+	declared, err := declareTypes(m, o.Declare, r)
+	if err != nil {
+		return nil, err
+	}
 	if err := assume(m, o.Assume, r); err != nil {
 		return nil, err
 	}
@@ -40,11 +53,16 @@ func infer(m *onnxpb.ModelProto, o InferOptions) (*Report, error) {
 			faults = append(faults, shape.Fault{Msg: "the operator " + op + " is not known"})
 		}
 	}
+	if len(found.Faults) == 0 {
+		if err := holdDeclared(declared, o.Assume, found); err != nil {
+			return nil, err
+		}
+	}
 	for _, n := range found.Notes {
 		r.Note("%s", n)
 	}
 	if len(found.UnknownOperators) > 0 {
-		r.Note("operators that are not known, whose outputs could not be told: %s", strings.Join(found.UnknownOperators, ", "))
+		r.Note("operators that are not known, whose outputs could not be told (what they give can be declared, see onnxtool infer --declare): %s", strings.Join(found.UnknownOperators, ", "))
 	}
 	d := &inferDeclaration{found: found, report: r, strict: o.Strict}
 	d.graph(m.GetGraph())
@@ -60,6 +78,11 @@ func infer(m *onnxpb.ModelProto, o InferOptions) (*Report, error) {
 		}
 		return nil, &onnxpb.Error{Kind: onnxpb.Refused, Msg: "the shapes do not go together: " + strings.Join(list, "; "),
 			Hint: "mend the node, or the declaration that is wrong"}
+	}
+	if len(declared) > 0 {
+		if err := fitsReaders(before, m); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
 }

@@ -417,7 +417,7 @@ func (x *insertion) mayFollow(t target, was, now *shape.Value) error {
 		return &onnxpb.Error{Tensor: t.old.name, Msg: fmt.Sprintf("it is %s, and output %q of the block is %s: its readers are made for the former", was, t.output, now), Hint: "choose another place, or let its readers get another type or shape (--retype)"}
 	case typesUntold:
 		if !x.o.Readers.AllowUnknown {
-			return &onnxpb.Error{Tensor: t.old.name, Msg: fmt.Sprintf("it is %s, and output %q of the block is %s: whether they have one type and shape is not known", was, t.output, now), Hint: "declare them (see onnxtool infer), or allow what is not known"}
+			return &onnxpb.Error{Tensor: t.old.name, Msg: fmt.Sprintf("it is %s, and output %q of the block is %s: whether they have one type and shape is not known", was, t.output, now), Hint: "declare them with " + declareHint("NAME") + ", or allow what is not known"}
 		}
 		x.r.Note("%s is %s, and output %s of the block %s: it is not known whether they have one type and shape", strconv.Quote(t.old.name), was, strconv.Quote(t.output), now)
 	}

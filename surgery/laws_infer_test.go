@@ -3,6 +3,8 @@ package surgery
 import (
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"onnxtool/onnxpb"
 )
 
@@ -26,10 +28,25 @@ func contradictingModel() *onnxpb.ModelProto {
 	return m
 }
 
+// customModel is the rich model with a node of which nobody knows what it makes, and one behind it.
+func customModel() *onnxpb.ModelProto {
+	m := richModel()
+	n := onnxpb.Node("Mystery", "mystery", []string{"x"}, []string{"what"})
+	n.Domain = proto.String("acme")
+	m.OpsetImport = append(m.OpsetImport, onnxpb.Opset("acme", 1))
+	m.Graph.Node = append(m.Graph.Node, n, onnxpb.Node("Cast", "cast", []string{"what"}, []string{"cast"}, onnxpb.Int("to", 1)))
+	m.Graph.Output = append(m.Graph.Output, onnxpb.TensorValue("cast", tFloat, nil))
+	mark(m)
+	return m
+}
+
 // TestLawsOfInfer holds Infer to the laws of surgery.
 func TestLawsOfInfer(t *testing.T) {
 	inferring := func(o InferOptions) edit {
 		return func(m *onnxpb.ModelProto) (*Report, error) { return Infer(m, o) }
+	}
+	declaring := func(name string, dims []onnxpb.Dim) []TypeDeclaration {
+		return []TypeDeclaration{{Name: name, Type: onnxpb.TensorType(tFloat, dims)}}
 	}
 	for _, l := range []law{
 		{
@@ -43,6 +60,30 @@ func TestLawsOfInfer(t *testing.T) {
 				m.Graph.ValueInfo = nil
 				return m
 			},
+		},
+		{
+			name:  "Infer with declarations",
+			model: customModel,
+			edit:  inferring(InferOptions{Declare: declaring("what", nx3())}),
+			same:  inferring(InferOptions{Declare: declaring("what", nx3())}),
+			sameOn: func() *onnxpb.ModelProto {
+				m := customModel()
+				if _, err := Infer(m, InferOptions{Declare: declaring("what", nx3())}); err != nil {
+					panic(err)
+				}
+				return m
+			},
+			fails: []edit{
+				inferring(InferOptions{Declare: declaring("nosuch", nil)}), inferring(InferOptions{Declare: declaring("x", nil)}), inferring(InferOptions{Declare: declaring("local", nil)}),
+				inferring(InferOptions{Declare: append(declaring("what", nx3()), declaring("cast", onnxpb.Numbers(1, 3))...)}), inferring(InferOptions{Declare: []TypeDeclaration{{Name: "what"}}}),
+			},
+			changes: `^$`,
+			chain: func(n int) *onnxpb.ModelProto {
+				m := chainModel(n)
+				m.Graph.ValueInfo = nil
+				return m
+			},
+			large: inferring(InferOptions{Declare: declaring("v5", nil)}),
 		},
 		{
 			name:    "Infer of a model that contradicts itself",

@@ -65,7 +65,7 @@ func AddOutputs(m *onnxpb.ModelProto, o OutputChoice) (*Report, error) {
 				if i < named {
 					return nil, err
 				}
-				d.r.Note("%q is left out: its element type is not known, which an output of a model has to have", name)
+				d.r.Note("%q is left out: its element type is not known, which an output of a model has to have (%s declares it)", name, declareHint(name))
 				continue
 			}
 			outputs = append(outputs, v)

@@ -117,7 +117,7 @@ func (w *rewiring) mayReplace(a, b *wire) error {
 		return &onnxpb.Error{Tensor: b.name, Msg: fmt.Sprintf("it is %s, and %q is %s: its readers are made for that", t, a.name, s), Hint: "insert a node that makes one of the other (see onnxtool insert), or let them get another type (--retype)"}
 	case typesUntold:
 		if !w.c.AllowUnknown {
-			return &onnxpb.Error{Tensor: b.name, Msg: fmt.Sprintf("it is %s, and %q is %s: whether they have one type and shape is not known", t, a.name, s), Hint: "declare them (see onnxtool infer), or allow what is not known"}
+			return &onnxpb.Error{Tensor: b.name, Msg: fmt.Sprintf("it is %s, and %q is %s: whether they have one type and shape is not known", t, a.name, s), Hint: "declare them with " + declareHint("NAME") + ", or allow what is not known"}
 		}
 		w.r.Note("%q is %s, and %q %s: it is not known whether they have one type and shape", a.name, s, b.name, t)
 	}

@@ -215,6 +215,9 @@ func cutShape(s string) (rest string, shape []onnxpb.Dim, err error) {
 
 // parseWhole reads a type that is no tensor, such as seq(float32) or optional(seq(int64)), of tensors of a shape.
 func parseWhole(s string, shape []onnxpb.Dim) (*onnxpb.TypeProto, error) {
+	if shape == nil && strings.Contains(s, "[") { // as reports write it, too: sequence(float32 [3])
+		return onnxpb.ParseTypeProto(s)
+	}
 	kind, inner, ok := strings.Cut(strings.TrimSuffix(s, ")"), "(")
 	if !ok {
 		t, err := onnxpb.ParseType(s)
