@@ -81,8 +81,21 @@ func wiringEditsOf(m *onnxpb.ModelProto, pick uint8, any func(int) string) map[s
 		"rewire retyped": rewire(any(0), any(1), surgery.ReaderChoice{Retype: true, Outputs: pick%2 == 0}),
 		"delete retyped": del(surgery.NodeChoice{Makes: []string{any(0)}}, surgery.DeleteOptions{Retype: true}),
 		"insert retyped": insert(surgery.InsertOptions{Inputs: from(any(0)), Outputs: to(any(1)), Readers: surgery.ReaderChoice{Retype: true}}),
-		"order inputs":   func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.OrderInputs(m, []string{any(0)}) },
-		"order outputs":  func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.OrderOutputs(m, []string{output}) },
+		"output axes":    setOutput(surgery.OutputSpec{Perm: []int{1, 0}}),
+		"drop inputs": func(m *onnxpb.ModelProto) (*surgery.Report, error) {
+			return surgery.DropInputs(m, surgery.DropInputsOptions{Defaults: true, Unused: true})
+		},
+		"drop an input": func(m *onnxpb.ModelProto) (*surgery.Report, error) {
+			return surgery.DropInputs(m, surgery.DropInputsOptions{Names: []string{any(0)}})
+		},
+		"declare": func(m *onnxpb.ModelProto) (*surgery.Report, error) {
+			return surgery.Infer(m, surgery.InferOptions{Declare: []surgery.TypeDeclaration{{Name: any(index), Type: onnxpb.TensorType(onnxpb.TensorProto_FLOAT, []onnxpb.Dim{{}, onnxpb.Number(3)})}}})
+		},
+		"metadata": func(m *onnxpb.ModelProto) (*surgery.Report, error) {
+			return surgery.SetMetadata(m, surgery.MetadataChanges{Set: []surgery.MetadataEntry{{Key: "a", Value: any(0)}, {Key: "onnxtool.dmhead.front_pose", Value: any(1)}}, Remove: []string{"*"}})
+		},
+		"order inputs":  func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.OrderInputs(m, []string{any(0)}) },
+		"order outputs": func(m *onnxpb.ModelProto) (*surgery.Report, error) { return surgery.OrderOutputs(m, []string{output}) },
 	}
 }
 
