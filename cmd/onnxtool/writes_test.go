@@ -16,7 +16,7 @@ import (
 
 // editArgs is an edit of the model below by every command that edits one; M stands for the file.
 var editArgs = map[string]string{
-	"rename": "M --input x=image", "infer": "M", "setinput": "M x --dtype float16", "setoutput": "M y --name result", "setbatch": "4 M", "setdim": "N=4 M", "addoutput": "M h", "dropoutput": "M z",
+	"rename": "M --input x=image", "infer": "M", "setinput": "M x --dtype float16", "setoutput": "M y --name result", "setbatch": "4 M", "setdim": "N=4 M", "addoutput": "M h", "dropoutput": "M z", "dropinput": "M --unused", "sort": "M", "setmeta": "M --set a=1",
 	"delete": "M --node second", "rewire": "M h x", "swap": "M w v", "insert": "M --op Neg --after h", "expand-dim": "M y --axis 0", "extract": "M --to h", "setattr": "M --node second --set alpha=0.5",
 	"setconst": "M w --value 1,3", "dedup": "M", "strip": "M --docs", "names": "M", "inline": "M", "replace": "M --find (x)=>(y){y=LeakyRelu<alpha:float=@a>(x)} --with (x)=>(y){y=Elu<alpha:float=@a>(x)}", "fill": "M", "tidy": "M", "edit": "M -- rename --input x=image -- tidy", "from-json": "", "from-text": "",
 }
