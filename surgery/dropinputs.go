@@ -139,10 +139,12 @@ func (d *inputDrop) drop(goes map[string]bool) error {
 		}
 	}
 	var before *redeclaration
+	var original *onnxpb.ModelProto
 	if len(constants) > 0 {
 		if err := d.free(goes); err != nil {
 			return err
 		}
+		original = onnxpb.Clone(d.m)
 		before = beforeEdit(d.m) // of the IR version that it has then, so that what follows from defaults that are left stays declared
 	}
 	d.g.Input = without(d.g.Input, func(v *onnxpb.ValueInfoProto) bool { return goes[v.GetName()] })
@@ -158,7 +160,11 @@ func (d *inputDrop) drop(goes map[string]bool) error {
 	if before == nil {
 		return nil
 	}
-	return before.afterEdit(d.r) // what a constant is tells more than what an input may be
+	// What a constant is tells more than what an input may be.
+	if err := before.afterEdit(d.r); err != nil {
+		return err
+	}
+	return holdTypes(original, d.m)
 }
 
 // forget removes the defaults of inputs that are gone, and what describes them.

@@ -130,7 +130,7 @@ func holdDeclared(list []declaredType, assume map[string]int64, found *shape.Res
 
 // fitsReaders refuses declarations of which an operator does not take the type, or not beside its other inputs.
 func fitsReaders(before, m *onnxpb.ModelProto) error {
-	err := (&redeclaration{m: m, original: before}).holdTypes()
+	err := holdTypes(before, m)
 	var e *onnxpb.Error
 	if errors.As(err, &e) {
 		e.Hint = "declare what the nodes behind it take; onnxtool info --shapes lists what follows"

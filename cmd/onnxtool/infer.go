@@ -26,7 +26,7 @@ What an operator of a custom domain gives cannot be told: --declare says it, and
 element type or sequence(...), optional(...), and SHAPE may be left out. What is declared otherwise, or follows otherwise, is refused.
 
    onnxtool infer in.onnx -o out.onnx
-   onnxtool infer in.onnx -o out.onnx --declare features:float32:[N,512] --declare boxes:sequence(float32):[K,4]
+   onnxtool infer in.onnx -o out.onnx --declare 'features:float32:[N,512]' --declare 'boxes:sequence(float32):[K,4]'
    onnxtool infer in.onnx -o out.onnx --assume N=4,H=224 --strict`,
 		Flags: editFlags(
 			&cli.StringSliceFlag{Name: "declare", Usage: "`NAME:TYPE:SHAPE` of a value that inference cannot tell"},
@@ -62,7 +62,7 @@ func parseDeclarations(args []string) ([]surgery.TypeDeclaration, error) {
 			t = onnxpb.TensorType(v.Type, v.Shape)
 		}
 		if v.Name == "" || v.Value != nil || v.Whole == nil && v.Type == onnxpb.TensorProto_UNDEFINED {
-			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("--declare %s is not NAME:TYPE:SHAPE", arg), Hint: "for example --declare features:float32:[N,512]"}
+			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("--declare %s is not NAME:TYPE:SHAPE", arg), Hint: "for example --declare 'features:float32:[N,512]'"}
 		}
 		list = append(list, surgery.TypeDeclaration{Name: v.Name, Type: t})
 	}
