@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"onnxtool/onnxpb"
 )
@@ -193,20 +194,31 @@ func TestLawsOfValues(t *testing.T) {
 			// The function, its import, and the call with its attribute, whose value comes with a copy.
 			loses: `^model\.functions\[0\]|^model\.opset_import\[1\]|^model\.graph\.node\[2\]`,
 			chain: func(n int) *onnxpb.ModelProto {
-				m := chainModel(n)
-				m.OpsetImport = append(m.OpsetImport, onnxpb.Opset("local", 1))
-				f := richModel().Functions[0]
-				f.OpsetImport[0] = onnxpb.Opset("", 17)
-				m.Functions = []*onnxpb.FunctionProto{f}
-				for _, x := range m.Graph.Node {
-					if x.GetOpType() == "Add" {
-						call := "Scale"
-						domain := "local"
-						x.OpType, x.Domain, x.Input, x.Attribute = &call, &domain, x.Input[:1], []*onnxpb.AttributeProto{onnxpb.Float("by", 2)}
-					}
-				}
+				m := callsModel(n)
+				m.Functions = m.Functions[:1]
 				return m
 			},
+		},
+		{
+			name: "InlineExcept",
+			model: func() *onnxpb.ModelProto {
+				m := richModel()
+				f := richModel().Functions[0]
+				walkMessages(f.ProtoReflect(), "", func(_ string, x protoreflect.Message) { x.SetUnknown(nil) })
+				f.Name = proto.String("Kept")
+				m.Functions = append(m.Functions, f)
+				return m
+			},
+			edit: func(m *onnxpb.ModelProto) (*Report, error) { return InlineExcept(m, []string{"local.Kept"}) },
+			same: func(m *onnxpb.ModelProto) (*Report, error) { return InlineExcept(m, []string{"local.*"}) },
+			fails: []edit{
+				func(m *onnxpb.ModelProto) (*Report, error) { return InlineExcept(m, []string{"nosuch"}) },
+				func(m *onnxpb.ModelProto) (*Report, error) { return InlineExcept(m, []string{"local.Kept"}, "nosuch") },
+			},
+			changes: `^model\.functions\[0\]\..*\.(name|input|output|ref_attr_name|f)$`,
+			loses:   `^model\.functions\[0\]|^model\.graph\.node\[2\]`,
+			chain:   callsModel,
+			large:   func(m *onnxpb.ModelProto) (*Report, error) { return InlineExcept(m, []string{"local.Other"}) },
 		},
 		{
 			name:    "Fill",
@@ -230,6 +242,24 @@ func TestLawsOfValues(t *testing.T) {
 		}
 		t.Run(l.name, l.hold)
 	}
+}
+
+// callsModel is a chain of calls of a function, beside which there is another that nothing calls.
+func callsModel(n int) *onnxpb.ModelProto {
+	m := chainModel(n)
+	m.OpsetImport = append(m.OpsetImport, onnxpb.Opset("local", 1))
+	f, other := richModel().Functions[0], richModel().Functions[0]
+	f.OpsetImport[0], other.OpsetImport[0] = onnxpb.Opset("", 17), onnxpb.Opset("", 17)
+	other.Name = proto.String("Other")
+	m.Functions = []*onnxpb.FunctionProto{f, other}
+	for _, x := range m.Graph.Node {
+		if x.GetOpType() == "Add" {
+			call := "Scale"
+			domain := "local"
+			x.OpType, x.Domain, x.Input, x.Attribute = &call, &domain, x.Input[:1], []*onnxpb.AttributeProto{onnxpb.Float("by", 2)}
+		}
+	}
+	return m
 }
 
 // twiceReadModel is richModel with an initializer of a subgraph that two of its nodes read.
