@@ -221,17 +221,25 @@ func TestLawsOfValues(t *testing.T) {
 			large:   func(m *onnxpb.ModelProto) (*Report, error) { return InlineExcept(m, []string{"local.Other"}) },
 		},
 		{
-			name:    "Fill",
-			edit:    fill(FillOptions{Names: []string{"h_scale", "then_w"}, Seed: 1}),
-			same:    fill(FillOptions{}),
-			fails:   []edit{fill(FillOptions{With: "random"}), fill(FillOptions{Names: []string{"h_scale", "nosuch"}}), fill(FillOptions{Names: []string{"h_scale", "trips"}}), fill(FillOptions{Nodes: true})},
+			name: "Fill",
+			edit: fill(FillOptions{Names: []string{"h_scale", "then_w"}, Seed: 1}),
+			same: fill(FillOptions{}),
+			fails: []edit{fill(FillOptions{With: "random"}), fill(FillOptions{Names: []string{"h_scale", "nosuch"}}), fill(FillOptions{Names: []string{"h_scale", "trips"}}), fill(FillOptions{Nodes: true}), fill(FillOptions{With: "1e60", Min: 1}),
+				fill(FillOptions{With: "1e60", Min: 1, Nodes: true})},
 			changes: `initializer\[\d\]\.raw_data$`,
 			values:  `graph\.initializer\[2\]|g\.initializer\[0\]`,
 			large:   fill(FillOptions{Min: 1}),
 		},
 		{
-			name:    "Fill with nodes",
-			edit:    fill(FillOptions{With: FillZeros, Nodes: true, Names: []string{"h_scale", "then_w"}}),
+			name: "Fill with nodes",
+			model: func() *onnxpb.ModelProto { // a Constant too
+				m := richModel()
+				if _, err := StoreConstants(m, AsConstant, "h_scale"); err != nil {
+					panic(err)
+				}
+				return m
+			},
+			edit:    fill(FillOptions{With: "0.5", Nodes: true, Names: []string{"h_scale", "then_w"}}),
 			changes: `^$`,
 			loses:   `^model\.graph\.initializer\[2\]|attribute\[0\]\.g\.initializer`,
 			large:   fill(FillOptions{With: FillZeros, Nodes: true, Min: 1}),
