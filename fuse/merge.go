@@ -49,6 +49,8 @@ type MergeOptions struct {
 	// KeepConnected keeps the tensors that connections take up as outputs too, inner ones of a model as well, graph inputs aside: model by model where Outputs is empty, and behind those
 	// of Outputs otherwise.
 	KeepConnected bool
+	// Tidy removes what the outputs do not need: nodes, initializers, functions (see surgery.Tidy), and inputs that nothing reads then, with their defaults.
+	Tidy bool
 	// SameDims lists dimension parameters that mean the same in every model; "*" is all of them. Others of the same name are kept apart, by
 	// a new name in the later model, unless a connection makes them one.
 	SameDims []string
@@ -68,11 +70,12 @@ type MergeOptions struct {
 // collide. Functions of the same domain, name and overload are united where they are equal and renamed where they differ. A dimension parameter
 // that a connection meets becomes what it meets, all over its model: [M,3] fed by [N,3] makes M N, fed by [1,3] it makes M 1.
 //
-// All models must import the operator sets that they use at the same versions; the IR version is the highest. External data is not read. Where
+// Where models import an operator set at several versions the merged one has the highest, under which every operator that they use, in graphs and functions, must be the one that it was; functions keep
+// their own imports. The IR version is the highest. External data is not read. Where
 // the models' data lies in several directories, files of the same name get names of their own; the report's Carry tells where each file is, for
 // onnxpb.Save to refer to it there or to copy it along.
 //
-// The errors are of kind Unfit where a name is unknown, types or shapes disagree, or an input has two sources, and of kind Refused where the
+// The errors are of kind Unfit where a name is unknown, types, shapes or operator sets disagree, or an input has two sources, and of kind Refused where the
 // connections close a cycle among the nodes. The cost is linear in the nodes and edges of all models.
 func Merge(models []Input, o MergeOptions) (*onnxpb.ModelProto, *surgery.Report, error) {
 	w := &merger{o: o, report: &surgery.Report{Edit: "merge"}, byName: map[string]*member{}}
@@ -89,6 +92,7 @@ func Merge(models []Input, o MergeOptions) (*onnxpb.ModelProto, *surgery.Report,
 		w.nameDims,
 		w.relocateExternal,
 		w.assemble,
+		w.tidy,
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {

@@ -180,13 +180,19 @@ func TestMergeOpsets(t *testing.T) {
 		{name: "equal", a: with(onnxpb.Opset("", 17)), b: with(onnxpb.Opset("", 17)), want: ":17"},
 		{name: "spelled differently", a: with(onnxpb.Opset("ai.onnx", 17)), b: with(onnxpb.Opset("", 17)), want: "ai.onnx:17"},
 		{name: "different", a: with(onnxpb.Opset("", 13)), b: with(onnxpb.Opset("", 17)),
-			err: "the models do not agree on operator sets: a imports ai.onnx 13, b imports ai.onnx 17 (export the models for the same version, or convert"},
+			err: `the models do not agree on operator sets: a imports ai.onnx 13, b imports ai.onnx 17, and node "Relu_h" of a is Relu, which is another operator from version 14 on (export the models for the same version, or convert`},
+		{name: "different, but for the operators", a: with(onnxpb.Opset("", 14)), b: with(onnxpb.Opset("", 17)), want: ":17", told: "ai.onnx is imported at version 17, under which all operators are those that they were: a imports ai.onnx 14, b imports ai.onnx 17"},
+		{name: "another order, three versions", a: with(onnxpb.Opset("", 18)), b: with(onnxpb.Opset("", 15)), want: ":18"},
+		{name: "the newest is newer than what is known", a: with(onnxpb.Opset("", 17)), b: with(onnxpb.Opset("", 999)), err: "it is not known"},
+		{name: "an operator that is gone", a: using("Upsample", onnxpb.Opset("", 9)), b: with(onnxpb.Opset("", 13)), err: `node "Upsample_h" of a is Upsample, which version 13 has no more`},
 		{name: "united", a: using("u.Op", onnxpb.Opset("", 17), onnxpb.Opset("u", 2)), b: using("v.Op", onnxpb.Opset("v", 3), onnxpb.Opset("", 17)), want: ":17 u:2 v:3"},
 		{name: "different versions of a domain of which one model uses nothing", a: with(onnxpb.Opset("", 17), onnxpb.Opset("u", 1)),
 			b: using("u.Op", onnxpb.Opset("", 17), onnxpb.Opset("u", 2)), want: ":17 u:2", told: "operator set u is imported at version 2; a imports 1, but uses no operator of it"},
 		{name: "different versions of a domain of which no model uses anything", a: with(onnxpb.Opset("", 17), onnxpb.Opset("u", 3)), b: with(onnxpb.Opset("", 17), onnxpb.Opset("u", 2)), want: ":17 u:3"},
 		{name: "two that differ", a: using("u.Op", onnxpb.Opset("", 16), onnxpb.Opset("u", 1)), b: using("u.Op", onnxpb.Opset("", 17), onnxpb.Opset("u", 2)),
-			err: "a imports ai.onnx 16, b imports ai.onnx 17; a imports u 1, b imports u 2"},
+			want: "", err: `a imports u 1, b imports u 2, and node "u.Op_h" of a is Op, of which it is not known`},
+		{name: "two that differ, both told", a: using("u.Op", onnxpb.Opset("", 12), onnxpb.Opset("u", 1)), b: using("u.Op", onnxpb.Opset("", 17), onnxpb.Opset("u", 2)),
+			err: `a imports ai.onnx 12, b imports ai.onnx 17, and node "Neg_y" of a is Neg, which is another operator from version 13 on; a imports u 1, b imports u 2, and`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m, r, err := tryMerge(t, []fuse.Input{{Name: "a", Model: tt.a}, {Name: "b", Model: tt.b}}, fuse.MergeOptions{})

@@ -2,10 +2,11 @@ package fuse
 
 import (
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 
 	"onnxtool/onnxpb"
+	"onnxtool/opset"
 )
 
 // opKey names an operator or a function.
@@ -19,13 +20,18 @@ func keyOfFunction(f *onnxpb.FunctionProto) opKey {
 	return opKey{onnxpb.NormalDomain(f.GetDomain()), f.GetName(), f.GetOverload()}
 }
 
-// allNodes calls fn with every node of a model: main graph, subgraphs, training information, function bodies.
-func allNodes(m *onnxpb.ModelProto, fn func(*onnxpb.NodeProto)) {
+// graphNodes calls fn with every node of a model but those in functions: main graph, subgraphs, training information.
+func graphNodes(m *onnxpb.ModelProto, fn func(*onnxpb.NodeProto)) {
 	eachNode(m.GetGraph().GetNode(), fn)
 	for _, t := range m.GetTrainingInfo() {
 		eachNode(t.GetInitialization().GetNode(), fn)
 		eachNode(t.GetAlgorithm().GetNode(), fn)
 	}
+}
+
+// allNodes calls fn with every node of a model, also those in functions.
+func allNodes(m *onnxpb.ModelProto, fn func(*onnxpb.NodeProto)) {
+	graphNodes(m, fn)
 	for _, f := range m.GetFunctions() {
 		eachNode(f.GetNode(), fn)
 	}
@@ -41,21 +47,55 @@ func eachNode(nodes []*onnxpb.NodeProto, fn func(*onnxpb.NodeProto)) {
 	}
 }
 
-// agreeOpsets unites the imports of operator sets. The versions must agree among the models that use operators of a domain; calls of a model's own
-// functions are not such a use, as functions have no versions.
+// opUse is a use of an operator in a model.
+type opUse struct {
+	model int
+	node  *onnxpb.NodeProto
+	fn    *onnxpb.FunctionProto // whose body the node stands in; nil in the graphs
+}
+
+// version is that of the operator's domain which holds for the node; 0 where it is not imported.
+func (w *merger) version(u opUse) int64 {
+	domain := onnxpb.NormalDomain(u.node.GetDomain())
+	if u.fn != nil {
+		for _, o := range u.fn.GetOpsetImport() {
+			if onnxpb.NormalDomain(o.GetDomain()) == domain {
+				return o.GetVersion()
+			}
+		}
+	}
+	return w.members[u.model].m.OpsetVersion(domain)
+}
+
+// labelUse names the node for people.
+func (w *merger) labelUse(u opUse) string {
+	s := fmt.Sprintf("node %q of %s", u.node.Label(), w.members[u.model].Name)
+	if u.fn != nil {
+		s = fmt.Sprintf("node %q in function %s of %s", u.node.Label(), opset.FunctionText(onnxpb.NormalDomain(u.fn.GetDomain()), u.fn.GetName(), u.fn.GetOverload()), w.members[u.model].Name)
+	}
+	return s
+}
+
+// agreeOpsets unites the imports of operator sets. Where models that use operators of a domain import several versions, the highest is taken, under which all these operators have to be what they
+// were; calls of a model's own functions are not such a use, as functions have no versions.
 func (w *merger) agreeOpsets() error {
-	uses := map[string][]int{} // a domain to the models that use its operators
+	uses := map[string][]opUse{} // of the operators of a domain, model by model
 	for i, mb := range w.members {
 		own := map[opKey]bool{}
 		for _, f := range mb.m.Functions {
 			own[keyOfFunction(f)] = true
 		}
-		allNodes(mb.m, func(n *onnxpb.NodeProto) {
-			k := keyOfCall(n)
-			if list := uses[k.domain]; !own[k] && (len(list) == 0 || list[len(list)-1] != i) {
-				uses[k.domain] = append(list, i)
+		use := func(fn *onnxpb.FunctionProto) func(*onnxpb.NodeProto) {
+			return func(n *onnxpb.NodeProto) {
+				if k := keyOfCall(n); !own[k] {
+					uses[k.domain] = append(uses[k.domain], opUse{i, n, fn})
+				}
 			}
-		})
+		}
+		graphNodes(mb.m, use(nil))
+		for _, f := range mb.m.GetFunctions() {
+			eachNode(f.GetNode(), use(f))
+		}
 	}
 	var domains []string
 	spelled := map[string]string{}
@@ -82,21 +122,21 @@ func (w *merger) agreeOpsets() error {
 	}
 	if len(faults) > 0 {
 		return &onnxpb.Error{Msg: "the models do not agree on operator sets: " + strings.Join(faults, "; "),
-			Hint: "export the models for the same version, or convert one to the other's with a version converter"}
+			Hint: "export the models for the same version, or convert one to the other's with a version converter; onnxtool op --opset and part --opset make operators and parts for any"}
 	}
 	return nil
 }
 
 // opsetOf returns the version of a domain's operator set for the merged model, or how the models that use it disagree.
-func (w *merger) opsetOf(domain string, users []int) (version int64, fault string) {
+func (w *merger) opsetOf(domain string, uses []opUse) (version int64, fault string) {
 	byVersion := map[int64][]string{}
-	for _, i := range users {
-		v := w.members[i].m.OpsetVersion(domain)
-		if v == 0 { // Used without an import: not valid, and the checker's to tell. It says nothing on the version.
+	for k, u := range uses {
+		v := w.members[u.model].m.OpsetVersion(domain)
+		if v == 0 || k > 0 && uses[k-1].model == u.model { // Used without an import: not valid, and the checker's to tell. It says nothing on the version.
 			continue
 		}
-		byVersion[v] = append(byVersion[v], w.members[i].Name)
-		version = v
+		byVersion[v] = append(byVersion[v], w.members[u.model].Name)
+		version = max(version, v)
 	}
 	show := domain
 	if show == "" {
@@ -107,7 +147,7 @@ func (w *merger) opsetOf(domain string, users []int) (version int64, fault strin
 		for v := range byVersion {
 			versions = append(versions, v)
 		}
-		sort.Slice(versions, func(i, j int) bool { return versions[i] < versions[j] })
+		slices.Sort(versions)
 		var list []string
 		for _, v := range versions {
 			verb := "imports"
@@ -116,7 +156,14 @@ func (w *merger) opsetOf(domain string, users []int) (version int64, fault strin
 			}
 			list = append(list, fmt.Sprintf("%s %s %s %d", shortList(byVersion[v]), verb, show, v))
 		}
-		return 0, strings.Join(list, ", ")
+		said := strings.Join(list, ", ")
+		for _, u := range uses {
+			if why := w.changes(u, version); why != "" {
+				return 0, fmt.Sprintf("%s, and %s is %s", said, w.labelUse(u), why)
+			}
+		}
+		w.report.Note("operator set %s is imported at version %d, under which all operators are those that they were: %s", show, version, said)
+		return version, ""
 	}
 	var ignored []string
 	highest := version
@@ -137,6 +184,27 @@ func (w *merger) opsetOf(domain string, users []int) (version int64, fault strin
 		w.report.Note("operator set %s is imported at version %d; %s, but uses no operator of it", show, version, strings.Join(ignored, ", "))
 	}
 	return version, ""
+}
+
+// changes says how an operator is not what it was where the merged model imports its domain at a version; "" where it is. A function keeps its own imports, but its operators have to be the same under
+// those of the model.
+func (w *merger) changes(u opUse, version int64) string {
+	have := w.version(u)
+	if have == version || have == 0 {
+		return ""
+	}
+	domain, name := u.node.GetDomain(), u.node.GetOpType()
+	before, known := opset.Lookup(domain, name, have)
+	after, _ := opset.Lookup(domain, name, version)
+	switch {
+	case !known || version > opset.Newest(domain):
+		return fmt.Sprintf("%s, of which it is not known whether it is the same in both", name)
+	case after.Deprecated:
+		return fmt.Sprintf("%s, which version %d has no more", name, version)
+	case after.SinceVersion != before.SinceVersion:
+		return fmt.Sprintf("%s, which is another operator from version %d on", name, after.SinceVersion)
+	}
+	return ""
 }
 
 // shortList writes some names, and how many more there are.

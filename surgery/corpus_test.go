@@ -50,7 +50,7 @@ func corpusModel(m *onnxpb.ModelProto) error {
 		visitor := v(func(*string) { found = true })
 		visitor.model(m)
 		if found {
-			there, back = append(there, RenameRule{kind, "*", "<$1>"}), append(back, RenameRule{kind, "re:(?s)<(.*)>", "$1"})
+			there, back = append(there, RenameRule{Kind: kind, From: "*", To: "<$1>"}), append(back, RenameRule{Kind: kind, From: "re:(?s)<(.*)>", To: "$1"})
 		}
 	}
 	if _, err := Rename(m, there); err != nil {

@@ -16,11 +16,11 @@ type DedupOptions struct {
 }
 
 // Dedup merges initializers and Constants that are equal: of one element type, one shape, and the same bits (so that 0 is not -0, a NaN is itself, and an int64 shape never becomes that of another
-// type). What reads one reads the other instead, the one that comes first; one in a subgraph gives way to one around it. Sparse initializers and the Constants in a function's body are merged among
-// themselves. The report tells each pair, and the bytes saved.
+// type). What reads one reads the other instead, the one that comes first; one in a subgraph gives way to one around it. Sparse initializers, sparse Constants, the constants of each training
+// graph and the Constants in a function's body are merged among themselves. The report tells each pair, and the bytes saved.
 //
-// Left alone are initializers that are inputs, which a caller may override; constants that are outputs (others may give way to them); tensors that the training information binds, and the
-// constants of its own graphs; tensors that a sharding specification names, or that two quantisation annotations tell different things of. Where equal tensors have equal annotations one stays, and the
+// Left alone are initializers that are inputs, which a caller may override; constants that are outputs (others may give way to them); tensors that the bindings of the training information name or that
+// a Gradient names, whose derivatives would become another's; tensors that a sharding specification names, or that two quantisation annotations tell different things of. Where equal tensors have equal annotations one stays, and the
 // tensors that annotations name are followed.
 func Dedup(m *onnxpb.ModelProto, o DedupOptions) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
@@ -31,6 +31,13 @@ func Dedup(m *onnxpb.ModelProto, o DedupOptions) (*Report, error) {
 			d.look()
 			if err := d.graph(m.GetGraph(), nil); err != nil {
 				return nil, err
+			}
+			for _, t := range m.GetTrainingInfo() {
+				for _, g := range []*onnxpb.GraphProto{t.GetInitialization(), t.GetAlgorithm()} {
+					if err := d.graph(g, nil); err != nil {
+						return nil, err
+					}
+				}
 			}
 			d.apply()
 			for _, f := range m.GetFunctions() {
@@ -82,12 +89,23 @@ func (s *sharedConstants) find(key string) string {
 // look collects what has to be left alone, and what may be equal at all.
 func (d *deduper) look() {
 	d.pinned, d.notes, d.alike, d.gone = boundTensors(d.m), map[*onnxpb.GraphProto]map[string]string{}, map[string]int{}, map[any]bool{}
+	for _, t := range d.m.GetTrainingInfo() {
+		for _, b := range t.GetInitializationBinding() {
+			d.pinned[b.GetValue()] = true // which the initialization graph gives, maybe as a constant
+		}
+	}
 	for _, c := range Constants(d.m) {
 		d.alike[signature(c)]++
 	}
 	annotatedIn := map[string]*onnxpb.GraphProto{}
 	eachBody(d.m, func(b *nodeBody) {
 		for _, n := range b.nodes() {
+			if isGradient(n) {
+				v := nameVisitor{value: func(p *string) { d.pinned[*p] = true }}
+				for _, a := range n.GetAttribute() {
+					v.nameBytes(a)
+				}
+			}
 			for _, c := range n.GetDeviceConfigurations() {
 				for _, s := range c.GetShardingSpec() {
 					d.pinned[s.GetTensorName()] = true
@@ -137,7 +155,8 @@ func (d *deduper) look() {
 // signature tells constants apart that cannot be equal.
 func signature(c Constant) string {
 	if c.Sparse != nil {
-		return fmt.Sprint("sparse ", c.Sparse.GetValues().GetDataType(), c.Sparse.GetDims(), c.Sparse.GetValues().GetDims())
+		// A Constant makes a dense tensor of it, and some readers take the initializer for a sparse one.
+		return fmt.Sprint("sparse ", c.what(), c.Sparse.GetValues().GetDataType(), c.Sparse.GetDims(), c.Sparse.GetValues().GetDims())
 	}
 	return fmt.Sprint(c.Tensor.GetDataType(), c.Tensor.GetDims())
 }
@@ -181,6 +200,14 @@ func (d *deduper) key(c Constant, g *onnxpb.GraphProto) (string, error) {
 	return key, nil
 }
 
+// sparseConstant returns the sparse tensor that a Constant makes; nil where it makes another, or one that comes from an attribute of a function.
+func sparseConstant(n *onnxpb.NodeProto) *onnxpb.SparseTensorProto {
+	if a := n.Attr("sparse_value"); a.GetRefAttrName() == "" {
+		return a.GetSparseTensor()
+	}
+	return nil
+}
+
 // graph merges the constants of a graph and its subgraphs.
 func (d *deduper) graph(g *onnxpb.GraphProto, around *sharedConstants) error {
 	inputs, outputs := map[string]bool{}, map[string]bool{}
@@ -218,7 +245,7 @@ func (d *deduper) graph(g *onnxpb.GraphProto, around *sharedConstants) error {
 func (d *deduper) nodes(nodes []*onnxpb.NodeProto, g *onnxpb.GraphProto, s *sharedConstants, outputs map[string]bool) error {
 	for _, n := range nodes {
 		if isConstantNode(n) {
-			c := Constant{Name: n.GetOutput()[0], Node: n, Tensor: constantTensor(n)} // sparse ones are rare
+			c := Constant{Name: n.GetOutput()[0], Node: n, Tensor: constantTensor(n), Sparse: sparseConstant(n)}
 			if err := d.constant(c, g, s, outputs); err != nil {
 				return err
 			}
@@ -254,8 +281,13 @@ func (d *deduper) constant(c Constant, g *onnxpb.GraphProto, s *sharedConstants,
 		d.renames[g] = map[string]string{}
 	}
 	d.renames[g][c.Name] = other
-	for _, x := range []any{c.Tensor, c.Sparse, c.Node} {
-		d.gone[x] = true
+	switch { // a Constant goes with what it holds
+	case c.Node != nil:
+		d.gone[c.Node] = true
+	case c.Sparse != nil:
+		d.gone[c.Sparse] = true
+	default:
+		d.gone[c.Tensor] = true
 	}
 	d.r.Add("merged", c.what(), c.Name, c.Name, other)
 	d.r.Saved += constantSize(c)

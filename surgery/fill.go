@@ -1,8 +1,10 @@
 package surgery
 
 import (
+	"bytes"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -11,7 +13,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"onnxtool/onnxpb"
-	"onnxtool/opset"
 )
 
 // FillWith says what Fill puts in the place of weights.
@@ -23,7 +24,20 @@ const (
 	FillUniform FillWith = "uniform" // uniform from -Scale to Scale
 	FillZeros   FillWith = "zeros"
 	FillOnes    FillWith = "ones"
+	// Any number, such as "0.5", is one too.
 )
+
+// number reads what weights are filled with where that is one number.
+func (w FillWith) number() (v float64, ok bool) {
+	switch w {
+	case FillZeros:
+		return 0, true
+	case FillOnes:
+		return 1, true
+	}
+	v, err := strconv.ParseFloat(string(w), 64)
+	return v, err == nil && !math.IsNaN(v) && !math.IsInf(v, 0)
+}
 
 // DefaultFillMin is the size in bytes from which Fill takes a tensor for a weight.
 const DefaultFillMin = 128
@@ -38,16 +52,25 @@ type FillOptions struct {
 	Min int64
 	// Names are the constants that are filled: names, globs or re: and a regular expression. Without any, all weights.
 	Names []string
-	// Nodes puts a ConstantOfShape, which holds one number, in the place of each initializer, so that the file has no weights at all. It goes with FillZeros and FillOnes.
+	// Nodes puts a ConstantOfShape, which holds one number, in the place of each initializer and Constant that is filled and for which it can stand. It goes with one number.
 	Nodes bool
+	// Scratch makes room for so many bytes, which write fills from the first to the last, and returns them: in a file that is mapped, say, so that they take no memory. They are only read, and have to
+	// stay as long as the model. Nil makes them in memory; small tensors are made there in any case. See onnxpb.Scratch.
+	Scratch func(size int64, write func(io.Writer) error) ([]byte, error)
 }
+
+// scratchFrom is the size in bytes from which new elements go to FillOptions.Scratch.
+const scratchFrom = 1 << 20
 
 // Fill replaces weights, so that a model can be shared without them: the elements of initializers and Constants of at least Min bytes, at any depth, whose type is one of floats or an integer of at
 // most 8 bits, as quantised weights have. Tensors of larger integers, of strings and of booleans stay: they are shapes, indices and masks. Types and shapes stay, and so does what is said
 // about a tensor. The old values, external data too, are not read. The same seed and name give the same elements, whatever else is in the model.
 //
-// Variances of BatchNormalization are filled with positive numbers. Integers are filled over half of their range. Where a name is given whose tensor is none that can be filled the error
-// is of kind Refused.
+// Variances of BatchNormalization are filled with positive numbers, but where all are one number. Integers are filled over half of their range. Where a name is given whose tensor is none that can be
+// filled, or where a type of weights has no such number as is given, the error is of kind Refused.
+//
+// With Nodes, before IR version 4, where initializers have to be inputs, the inputs go with the initializers. What no node can stand for is filled, and noted with the reason: initializers that are inputs and
+// may be overridden, those that the training information binds, sparse ones, and types that ConstantOfShape does not make in the version of the model.
 func Fill(m *onnxpb.ModelProto, o FillOptions) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		if o.With == "" {
@@ -59,12 +82,12 @@ func Fill(m *onnxpb.ModelProto, o FillOptions) (*Report, error) {
 		if o.Min == 0 {
 			o.Min = DefaultFillMin
 		}
-		constant := o.With == FillZeros || o.With == FillOnes
+		value, constant := o.With.number()
 		switch {
 		case !constant && o.With != FillNormal && o.With != FillUniform:
-			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("weights cannot be filled with %q", string(o.With)), Hint: "there are normal, uniform, zeros and ones"}
+			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("weights cannot be filled with %q", string(o.With)), Hint: "there are normal, uniform, zeros, ones, and any number"}
 		case o.Nodes && !constant:
-			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: "a ConstantOfShape holds one number", Hint: "fill with zeros or ones"}
+			return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: "a ConstantOfShape holds one number", Hint: "fill with zeros, ones or a number"}
 		case !(o.Scale > 0) || math.IsInf(o.Scale, 0):
 			return nil, onnxpb.Errorf(onnxpb.Usage, "a scale of %v: it is a number above 0", o.Scale)
 		}
@@ -80,7 +103,10 @@ func Fill(m *onnxpb.ModelProto, o FillOptions) (*Report, error) {
 		if err := oneEach(o.Names, which, all, "mean them all by a pattern, such as a name with a * behind it"); err != nil {
 			return nil, err
 		}
-		f := &filler{m: m, o: o, r: &Report{Edit: "fill"}, positive: variances(m), bound: boundTensors(m), same: map[string][]byte{}, names: map[*onnxpb.FunctionProto]*Names{}}
+		f := &filler{m: m, o: o, value: value, constant: constant, r: &Report{Edit: "fill"}, positive: variances(m), bound: boundTensors(m), same: map[string][]byte{}, largest: map[string]int64{},
+			units: map[string][]byte{}, names: map[*onnxpb.FunctionProto]*Names{}, left: map[string]int{}, nodes: map[*onnxpb.TensorProto]bool{},
+			inputs: map[*onnxpb.GraphProto]map[string]*onnxpb.ValueInfoProto{}}
+		var chosen []Constant
 		for _, c := range all {
 			if !which.match(c.Name) {
 				continue
@@ -91,6 +117,12 @@ func Fill(m *onnxpb.ModelProto, o FillOptions) (*Report, error) {
 				}
 				continue
 			}
+			if err := f.plan(c); err != nil {
+				return nil, err
+			}
+			chosen = append(chosen, c)
+		}
+		for _, c := range chosen {
 			if err := f.fill(c); err != nil {
 				return nil, err
 			}
@@ -119,17 +151,30 @@ type filler struct {
 	r        *Report
 	positive map[string]bool
 	bound    map[string]bool   // by the training information
-	same     map[string][]byte // zeros and ones, of which one is enough for all tensors of a type
+	value    float64           // that all elements get
+	constant bool              // whether they all get one
+	same     map[string][]byte // the bytes of one number over and over, which are enough for all tensors of a type
+	largest  map[string]int64  // how many of them the largest tensor of a type takes
+	units    map[string][]byte // one number, as often as fills whole bytes
 	names    map[*onnxpb.FunctionProto]*Names
 	moved    []Constant // that become nodes
+	nodes    map[*onnxpb.TensorProto]bool
+	inputs   map[*onnxpb.GraphProto]map[string]*onnxpb.ValueInfoProto
+	left     map[string]int // why so many stay what they are
+	whys     []string
+}
+
+// filled returns the tensor whose elements are filled.
+func (c Constant) filled() *onnxpb.TensorProto {
+	if c.Sparse != nil {
+		return c.Sparse.GetValues()
+	}
+	return c.Tensor
 }
 
 // obstacle says why a constant is not filled. Where names were given, small ones are filled too.
 func (f *filler) obstacle(c Constant, named bool) string {
-	t := c.Tensor
-	if c.Sparse != nil {
-		t = c.Sparse.GetValues()
-	}
+	t := c.filled()
 	if t == nil {
 		return "its value comes from the caller of a function"
 	}
@@ -146,17 +191,48 @@ func (f *filler) obstacle(c Constant, named bool) string {
 	return ""
 }
 
-func (f *filler) fill(c Constant) error {
-	t := c.Tensor
-	if c.Sparse != nil {
-		t = c.Sparse.GetValues()
+// plan finds out before anything is made whether a constant can hold the number, whether it becomes a node, and how many bytes of one number are needed.
+func (f *filler) plan(c Constant) error {
+	if !f.constant {
+		return nil
 	}
+	e := onnxpb.TensorProto_DataType(c.filled().GetDataType())
+	key := onnxpb.TypeName(e)
+	if f.units[key] == nil {
+		if err := f.fits(c, e); err != nil {
+			return err
+		}
+		unit, err := numberBytes(e, f.value)
+		if err != nil {
+			return err
+		}
+		f.units[key] = unit
+	}
+	if f.o.Nodes {
+		why := f.noNode(c)
+		if why == "" {
+			f.moved = append(f.moved, c)
+			f.nodes[c.Tensor] = true
+			return nil
+		}
+		if f.left[why] == 0 {
+			f.whys = append(f.whys, why)
+		}
+		f.left[why]++
+	}
+	if n, err := onnxpb.Count(c.filled().GetDims()); err == nil {
+		f.largest[key] = max(f.largest[key], (n*int64(onnxpb.ElemBits(e))+7)/8)
+	}
+	return nil
+}
+
+func (f *filler) fill(c Constant) error {
+	t := c.filled()
 	what := string(f.o.With)
 	was := onnxpb.TypeName(onnxpb.TensorProto_DataType(t.GetDataType())) + onnxpb.FormatShape(onnxpb.Numbers(t.GetDims()...))
 	f.r.Add("changed", c.what(), c.Name, was, what)
-	if f.o.Nodes && f.canBeNode(c) {
-		f.moved = append(f.moved, c)
-		return nil
+	if f.nodes[t] {
+		return nil // finish makes it
 	}
 	next, err := f.elements(c, t)
 	if err != nil {
@@ -199,12 +275,8 @@ func (f *filler) elements(c Constant, t *onnxpb.TensorProto) (*onnxpb.TensorProt
 		return nil, &onnxpb.Error{Tensor: c.Name, Msg: fmt.Sprintf("its shape asks for %d bytes, which it does not hold", size), Hint: "the model is not valid: see onnxtool check"}
 	}
 	next := &onnxpb.TensorProto{DataType: t.DataType, Dims: slices.Clone(t.GetDims())}
-	if f.o.With == FillZeros || f.o.With == FillOnes {
-		one := 0.0
-		if f.o.With == FillOnes {
-			one = 1
-		}
-		raw, err := f.repeated(e, one, size)
+	if f.constant {
+		raw, err := f.repeated(e, size)
 		next.RawData = raw
 		return next, err
 	}
@@ -212,7 +284,6 @@ func (f *filler) elements(c Constant, t *onnxpb.TensorProto) (*onnxpb.TensorProt
 	fmt.Fprintf(h, "%s\x00%s", c.Graph, c.Name)
 	rng := rand.New(rand.NewPCG(f.o.Seed, h.Sum64()))
 	const block = 1 << 14 // elements at a time, a multiple of what a byte holds
-	raw := make([]byte, 0, size)
 	complexParts := int64(1)
 	elem := e
 	switch e {
@@ -221,26 +292,40 @@ func (f *filler) elements(c Constant, t *onnxpb.TensorProto) (*onnxpb.TensorProt
 	case onnxpb.TensorProto_COMPLEX128:
 		complexParts, elem = 2, onnxpb.TensorProto_DOUBLE
 	}
-	for left := n * complexParts; left > 0; left -= block {
-		v := make([]float64, min(left, block))
-		for i := range v {
-			v[i] = f.number(rng, elem)
-			if f.positive[c.Name] {
-				v[i] = math.Abs(v[i]) + 0.5
+	next.RawData, err = f.room(size, func(w io.Writer) error {
+		for left := n * complexParts; left > 0; left -= block {
+			v := make([]float64, min(left, block))
+			for i := range v {
+				v[i] = f.number(rng, elem)
+				if f.positive[c.Name] {
+					v[i] = math.Abs(v[i]) + 0.5
+				}
+			}
+			a, err := onnxpb.ArrayFromFloat64s(elem, []int64{int64(len(v))}, v)
+			if err != nil {
+				return err
+			}
+			b, err := a.Raw()
+			if err != nil {
+				return err
+			}
+			if _, err := w.Write(b); err != nil {
+				return err
 			}
 		}
-		a, err := onnxpb.ArrayFromFloat64s(elem, []int64{int64(len(v))}, v)
-		if err != nil {
-			return nil, err
-		}
-		b, err := a.Raw()
-		if err != nil {
-			return nil, err
-		}
-		raw = append(raw, b...)
+		return nil
+	})
+	return next, err
+}
+
+// room makes so many bytes of what write gives, in memory or where the caller has room for them.
+func (f *filler) room(size int64, write func(io.Writer) error) ([]byte, error) {
+	if f.o.Scratch != nil && size >= scratchFrom {
+		return f.o.Scratch(size, write)
 	}
-	next.RawData = raw
-	return next, nil
+	b := bytes.NewBuffer(make([]byte, 0, size))
+	err := write(b)
+	return b.Bytes(), err
 }
 
 // number draws one element.
@@ -263,18 +348,25 @@ func (f *filler) number(rng *rand.Rand, e onnxpb.TensorProto_DataType) float64 {
 	return min(max(math.RoundToEven(middle+x*width), lo), hi)
 }
 
-// repeated returns bytes that hold a number over and over. Tensors of a type share them.
-func (f *filler) repeated(e onnxpb.TensorProto_DataType, v float64, size int64) ([]byte, error) {
+// repeated returns bytes that hold the number over and over. Tensors of a type share them.
+func (f *filler) repeated(e onnxpb.TensorProto_DataType, size int64) ([]byte, error) {
 	key := onnxpb.TypeName(e)
 	have := f.same[key]
 	if int64(len(have)) < size {
-		unit, err := numberBytes(e, v)
+		unit := f.units[key]
+		most := max(size, f.largest[key])
+		var err error
+		have, err = f.room(most, func(w io.Writer) error {
+			block := bytes.Repeat(unit, (1<<16)/len(unit))
+			for left := most; left > 0; left -= int64(len(block)) {
+				if _, err := w.Write(block[:min(left, int64(len(block)))]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 		if err != nil {
 			return nil, err
-		}
-		have = make([]byte, 0, size+int64(len(unit)))
-		for int64(len(have)) < size {
-			have = append(have, unit...)
 		}
 		f.same[key] = have
 	}
@@ -299,61 +391,4 @@ func numberBytes(e onnxpb.TensorProto_DataType, v float64) ([]byte, error) {
 		return nil, err
 	}
 	return a.Raw()
-}
-
-// canBeNode tells whether a ConstantOfShape can stand for an initializer.
-func (f *filler) canBeNode(c Constant) bool {
-	if c.Node != nil || c.Sparse != nil || c.hasDefaultInput() || f.bound[c.Name] {
-		return false
-	}
-	op, ok := opset.Lookup("", "ConstantOfShape", c.body.version(""))
-	return ok && slices.Contains(op.TypeStrings(op.Outputs[0]), typeOf(onnxpb.TensorProto_DataType(c.Tensor.GetDataType())))
-}
-
-// finish puts nodes in the place of the initializers that become such.
-func (f *filler) finish() {
-	gone := map[any]bool{}
-	nodes := map[*onnxpb.GraphProto][]*onnxpb.NodeProto{}
-	shapes := map[*onnxpb.GraphProto][]*onnxpb.TensorProto{}
-	var order []*onnxpb.GraphProto
-	value := 0.0
-	if f.o.With == FillOnes {
-		value = 1
-	}
-	for _, c := range f.moved {
-		g := c.body.graph
-		names := f.names[c.body.fn]
-		if names == nil {
-			names = namesIn(f.m, c.body)
-			f.names[c.body.fn] = names
-		}
-		if nodes[g] == nil {
-			order = append(order, g)
-		}
-		gone[c.Tensor] = true
-		e := onnxpb.TensorProto_DataType(c.Tensor.GetDataType())
-		one, err := onnxpb.ArrayFromFloat64s(e, []int64{1}, []float64{value})
-		if err != nil {
-			continue // not reached: the operator takes no such type
-		}
-		shape := names.Value(c.Name + "_shape")
-		n := onnxpb.Node("ConstantOfShape", names.Node("Fill_"+c.Name), []string{shape}, []string{c.Name}, onnxpb.TensorAttr("value", one.Proto("")))
-		n.DocString, n.MetadataProps = c.Tensor.DocString, c.Tensor.MetadataProps
-		nodes[g] = append(nodes[g], n)
-		dims := c.Tensor.GetDims()
-		if c.body.graph != nil && f.m.GetIrVersion() < 4 { // where initializers have to be inputs
-			n.Input[0] = shape
-			nodes[g] = slices.Insert(nodes[g], len(nodes[g])-1, onnxpb.Node("Constant", names.Node(shape), nil, []string{shape}, onnxpb.TensorAttr("value", onnxpb.TensorOf("", []int64{int64(len(dims))}, dims))))
-			continue
-		}
-		shapes[g] = append(shapes[g], onnxpb.TensorOf(shape, []int64{int64(len(dims))}, slices.Clone(dims)))
-	}
-	for _, g := range order {
-		dropped(&g.Initializer, gone)
-		g.Initializer = append(g.Initializer, shapes[g]...)
-		g.Node = append(nodes[g], g.Node...)
-	}
-	if len(f.moved) > 0 {
-		f.r.Note("%s made of a ConstantOfShape: the file holds no weights for them", plural(len(f.moved), "tensor"))
-	}
 }

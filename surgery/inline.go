@@ -23,9 +23,18 @@ const inlineLimit = 4_000_000
 // Errors of kind Unfit: no such function. Errors of kind Refused: a function whose operators mean another thing in the opset that the model imports, that calls itself, or whose call
 // leaves out what the body needs.
 func Inline(m *onnxpb.ModelProto, names ...string) (*Report, error) {
+	return inline(m, nil, names)
+}
+
+// InlineExcept is Inline of all functions, or of those that names are for, but for those that except is for. What is inlined calls these as before, and the calls in their own bodies are inlined.
+func InlineExcept(m *onnxpb.ModelProto, except []string, names ...string) (*Report, error) {
+	return inline(m, except, names)
+}
+
+func inline(m *onnxpb.ModelProto, except, names []string) (*Report, error) {
 	original := m
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
-		x := &inliner{m: m, r: &Report{Edit: "inline"}, functions: map[functionID]*onnxpb.FunctionProto{}, sizes: map[functionID]int{}}
+		x := &inliner{m: m, r: &Report{Edit: "inline"}, functions: map[functionID]*onnxpb.FunctionProto{}, all: map[functionID]bool{}, sizes: map[functionID]int{}}
 		var list []string
 		for _, f := range m.GetFunctions() {
 			list = append(list, functionOf(f).String())
@@ -34,9 +43,14 @@ func Inline(m *onnxpb.ModelProto, names ...string) (*Report, error) {
 		if err != nil {
 			return nil, err
 		}
+		stays, err := newMatcher("function", except, list)
+		if err != nil {
+			return nil, err
+		}
 		called := reachable(m)
 		for _, f := range m.GetFunctions() {
-			if which.match(functionOf(f).String()) {
+			x.all[functionOf(f)] = true
+			if s := functionOf(f).String(); which.match(s) && (len(except) == 0 || !stays.match(s)) {
 				x.functions[functionOf(f)] = f
 			}
 		}
@@ -60,6 +74,7 @@ type inliner struct {
 	m         *onnxpb.ModelProto
 	r         *Report
 	functions map[functionID]*onnxpb.FunctionProto // those that are inlined
+	all       map[functionID]bool                  // of the model
 	stack     []functionID
 	sizes     map[functionID]int // the nodes that come of a call
 	made      int
@@ -297,6 +312,7 @@ func importOf(list []*onnxpb.OperatorSetIdProto, domain string) int64 {
 // reconcile holds the imports of a function to those of the host: a domain that the host lacks is imported; where the versions differ, every operator of the body has to be the same in both.
 func (x *inliner) reconcile(h *inlineHost, f *onnxpb.FunctionProto, refuse func(hint, format string, args ...any) error) error {
 	used := map[string]map[string]bool{}
+	stays := map[string]bool{} // domains of functions that are called still, which have no versions
 	var order []string
 	var walk func(nodes []*onnxpb.NodeProto)
 	walk = func(nodes []*onnxpb.NodeProto) {
@@ -306,8 +322,10 @@ func (x *inliner) reconcile(h *inlineHost, f *onnxpb.FunctionProto, refuse func(
 				used[d] = map[string]bool{}
 				order = append(order, d)
 			}
-			if x.functions[callOf(n)] == nil {
+			if !x.all[callOf(n)] {
 				used[d][n.GetOpType()] = true
+			} else if x.functions[callOf(n)] == nil {
+				stays[d] = true
 			}
 			for g := range n.Subgraphs() {
 				walk(g.GetNode())
@@ -316,7 +334,7 @@ func (x *inliner) reconcile(h *inlineHost, f *onnxpb.FunctionProto, refuse func(
 	}
 	walk(f.GetNode())
 	for _, d := range order {
-		if len(used[d]) == 0 {
+		if len(used[d]) == 0 && !stays[d] {
 			continue // functions that are inlined too
 		}
 		own, host := importOf(f.GetOpsetImport(), d), importOf(*h.imports, d)
@@ -430,39 +448,6 @@ func (x *inliner) declare(list []*onnxpb.ValueInfoProto, to map[string]string, f
 		v.Name = proto.String(name)
 		*infos = append(*infos, v)
 	}
-}
-
-// reachable finds the functions that the graphs of a model call, themselves or by way of others.
-func reachable(m *onnxpb.ModelProto) map[functionID]bool {
-	bodies := map[functionID]*onnxpb.FunctionProto{}
-	for _, f := range m.GetFunctions() {
-		bodies[functionOf(f)] = f
-	}
-	seen := map[functionID]bool{}
-	var todo []*onnxpb.FunctionProto
-	var walk func(nodes []*onnxpb.NodeProto)
-	walk = func(nodes []*onnxpb.NodeProto) {
-		for _, n := range nodes {
-			if id := callOf(n); bodies[id] != nil && !seen[id] {
-				seen[id] = true
-				todo = append(todo, bodies[id])
-			}
-			for g := range n.Subgraphs() {
-				walk(g.GetNode())
-			}
-		}
-	}
-	walk(m.GetGraph().GetNode())
-	for _, t := range m.GetTrainingInfo() {
-		walk(t.GetInitialization().GetNode())
-		walk(t.GetAlgorithm().GetNode())
-	}
-	for len(todo) > 0 {
-		f := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		walk(f.GetNode())
-	}
-	return seen
 }
 
 // dropFunctions takes out the functions that were inlined, those that were called before and are not any more, and the imports of domains that nothing uses now.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"onnxtool/onnxpb"
 	"onnxtool/onnxpb/onnxtext"
 	"onnxtool/surgery"
@@ -60,6 +62,33 @@ func TestInline(t *testing.T) {
 		}
 		if slices.Equal(names, []string{"local.Leak"}) && len(m.Functions) != 3 {
 			t.Errorf("%d functions are left", len(m.Functions))
+		}
+	}
+}
+
+// TestInlineExcept: functions that stay are called still, also where the imports of what is inlined and of the model give their domain two versions, as functions have none.
+func TestInlineExcept(t *testing.T) {
+	e := batchEngine(t)
+	for _, c := range []struct {
+		except, names []string
+		left          int
+	}{{[]string{"local.Leak"}, nil, 1}, {[]string{"local.Outer"}, nil, 1}, {[]string{"local.Pair", "re:.*Lim.*"}, nil, 2}, {[]string{"*.Outer"}, []string{"*.Outer", "local.Pair"}, 3}, {[]string{"*"}, nil, 4}} {
+		m := textModel(t, 17, withFunctions)
+		m.Functions[0].OpsetImport[1].Version = proto.Int64(2)
+		original := onnxpb.Clone(m)
+		if _, err := surgery.InlineExcept(m, c.except, c.names...); err != nil {
+			t.Errorf("%q: %v", c.except, err)
+			continue
+		}
+		mustPass(t, m)
+		if len(m.Functions) != c.left {
+			t.Errorf("%q: %d functions are left, want %d", c.except, len(m.Functions), c.left)
+		}
+		for _, b := range []bool{true, false} {
+			x := map[string]*onnxpb.Array{"x": vec(-8, 1.5, -3), "c": truth(b), "unused": vec(1, 2)}
+			if want, got := runs(t, e, original, x), runs(t, e, m, x); !reflect.DeepEqual(want, got) {
+				t.Errorf("%q, %v: computes %v, want %v", c.except, b, got, want)
+			}
 		}
 	}
 }

@@ -51,31 +51,70 @@ func laws() []law {
 	return []law{
 		{
 			name: "Rename all",
-			edit: rename(RenameRule{KindTensor, "*", "t/$1"}, RenameRule{KindNode, "*", "n/$1"}, RenameRule{KindDim, "N", "batch"}),
-			same: rename(RenameRule{KindTensor, "*", "$1"}, RenameRule{KindNode, "matmul", "matmul"}),
+			edit: rename(RenameRule{Kind: KindTensor, From: "*", To: "t/$1"}, RenameRule{Kind: KindNode, From: "*", To: "n/$1"}, RenameRule{Kind: KindDim, From: "N", To: "batch"}),
+			same: rename(RenameRule{Kind: KindTensor, From: "*", To: "$1"}, RenameRule{Kind: KindNode, From: "matmul", To: "matmul"}),
 			fails: []edit{
-				rename(RenameRule{KindTensor, "*", "one"}),
-				rename(RenameRule{KindTensor, "x", "y"}, RenameRule{KindNode, "matmul", "call"}),
-				rename(RenameRule{KindTensor, "x", "y"}, RenameRule{KindDim, "N", "3"}),
-				rename(RenameRule{KindTensor, "x", "y"}, RenameRule{KindOutput, "nosuch", "z"}),
+				rename(RenameRule{Kind: KindTensor, From: "*", To: "one"}),
+				rename(RenameRule{Kind: KindTensor, From: "x", To: "y"}, RenameRule{Kind: KindNode, From: "matmul", To: "call"}),
+				rename(RenameRule{Kind: KindTensor, From: "x", To: "y"}, RenameRule{Kind: KindDim, From: "N", To: "3"}),
+				rename(RenameRule{Kind: KindTensor, From: "x", To: "y"}, RenameRule{Kind: KindOutput, From: "nosuch", To: "z"}),
 			},
 			// Names change wherever they stand, and nothing else does: also the value of a binding, a parameter of a quantisation annotation, an attribute of Gradient.
 			changes: `\.(name|input|output|tensor_name|dim_param|s|strings)$|binding\[\d\]\.(key|value)$|names\[\d\]\.value$|^model\.metadata_props\[1\]\.value$`,
-			large:   rename(RenameRule{KindTensor, "v*", "u$1"}, RenameRule{KindNode, "*", "m$1"}),
+			large:   rename(RenameRule{Kind: KindTensor, From: "v*", To: "u$1"}, RenameRule{Kind: KindNode, From: "*", To: "m$1"}),
 		},
 		{
 			name:    "Rename an input",
-			edit:    rename(RenameRule{KindInput, "x", "image"}),
+			edit:    rename(RenameRule{Kind: KindInput, From: "x", To: "image"}),
 			changes: `^model\.graph\.input\[0\]\.name$|\.node\[\d\]\.input$|\.strings$`,
-			large:   rename(RenameRule{KindInput, "x", "image"}),
+			large:   rename(RenameRule{Kind: KindInput, From: "x", To: "image"}),
 		},
 		{
 			name:    "Rename a domain",
-			edit:    rename(RenameRule{KindDomain, "local", "com.example"}),
-			same:    rename(RenameRule{KindDomain, "local", "local"}),
-			fails:   []edit{rename(RenameRule{KindDomain, "locl", "x"})},
+			edit:    rename(RenameRule{Kind: KindDomain, From: "local", To: "com.example"}),
+			same:    rename(RenameRule{Kind: KindDomain, From: "local", To: "local"}),
+			fails:   []edit{rename(RenameRule{Kind: KindDomain, From: "locl", To: "x"})},
 			changes: `\.domain$`,
-			large:   rename(RenameRule{KindDomain, "ai.onnx", "com.example"}),
+			large:   rename(RenameRule{Kind: KindDomain, From: "ai.onnx", To: "com.example"}),
+		},
+		{
+			name:    "Rename a part of names",
+			edit:    rename(RenameRule{Kind: KindTensor, From: "h", To: "$*", Part: true}, RenameRule{Kind: KindNode, From: "a", To: "", Part: true}),
+			same:    rename(RenameRule{Kind: KindTensor, From: "h", To: "h", Part: true}),
+			fails:   []edit{rename(RenameRule{Kind: KindTensor, From: "h", To: "k", Part: true}, RenameRule{Kind: KindNode, From: "nosuch", To: "x", Part: true})},
+			changes: `\.(name|input|output|tensor_name|s|strings)$|binding\[\d\]\.(key|value)$|names\[\d\]\.value$|^model\.metadata_props\[1\]\.value$`,
+			large:   rename(RenameRule{Kind: KindTensor, From: "v", To: "vv", Part: true}, RenameRule{Kind: KindNode, From: "nv", To: "m", Part: true}),
+		},
+		{
+			name: "Rename a function and a node without a name",
+			model: func() *onnxpb.ModelProto {
+				m := richModel()
+				m.Graph.Node[0].Name = nil
+				return m
+			},
+			edit: func(m *onnxpb.ModelProto) (*Report, error) {
+				return Rename(m, []RenameRule{{Kind: KindFunction, From: "local.*", To: "Other$1"}, {Kind: KindNode, From: m.Graph.Node[0].Label(), To: "named"}})
+			},
+			same: rename(RenameRule{Kind: KindFunction, From: "local.Scale", To: "Scale"}),
+			fails: []edit{
+				rename(RenameRule{Kind: KindFunction, From: "local.Scale", To: "Other"}, RenameRule{Kind: KindFunction, From: "local.nosuch", To: "x"}),
+				rename(RenameRule{Kind: KindNode, From: "MatMul -> h", To: "loop"}),
+			},
+			changes: `\.node\[\d\]\.(op_type|name)$|^model\.functions\[0\]\.name$`,
+			chain: func(n int) *onnxpb.ModelProto {
+				m := chainModel(n)
+				for _, x := range m.Graph.Node {
+					x.Name = nil
+				}
+				return m
+			},
+			large: func(m *onnxpb.ModelProto) (*Report, error) {
+				var rules []RenameRule
+				for _, x := range m.Graph.Node {
+					rules = append(rules, RenameRule{Kind: KindNode, From: x.Label(), To: "n" + x.Output[0]})
+				}
+				return Rename(m, rules)
+			},
 		},
 		{
 			name:    "Sort",
@@ -112,12 +151,12 @@ func laws() []law {
 		{
 			name: "Chain",
 			edit: func(m *onnxpb.ModelProto) (*Report, error) {
-				return Chain(m, rename(RenameRule{KindInput, "x", "image"}), Sort, rename(RenameRule{KindDim, "N", "batch"}))
+				return Chain(m, rename(RenameRule{Kind: KindInput, From: "x", To: "image"}), Sort, rename(RenameRule{Kind: KindDim, From: "N", To: "batch"}))
 			},
 			same: func(m *onnxpb.ModelProto) (*Report, error) { return Chain(m, Sort, Sort) },
 			fails: []edit{
 				func(m *onnxpb.ModelProto) (*Report, error) {
-					return Chain(m, rename(RenameRule{KindInput, "x", "image"}), rename(RenameRule{KindInput, "x", "other"}))
+					return Chain(m, rename(RenameRule{Kind: KindInput, From: "x", To: "image"}), rename(RenameRule{Kind: KindInput, From: "x", To: "other"}))
 				},
 			},
 			changes: `^model\.graph\.input\[0\]\.name$|\.node\[\d\]\.input$|\.strings$|\.dim_param$`,

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"onnxtool/onnxpb"
 )
@@ -209,33 +210,52 @@ func TestLawsOfValues(t *testing.T) {
 			// The function, its import, and the call with its attribute, whose value comes with a copy.
 			loses: `^model\.functions\[0\]|^model\.opset_import\[1\]|^model\.graph\.node\[2\]`,
 			chain: func(n int) *onnxpb.ModelProto {
-				m := chainModel(n)
-				m.OpsetImport = append(m.OpsetImport, onnxpb.Opset("local", 1))
-				f := richModel().Functions[0]
-				f.OpsetImport[0] = onnxpb.Opset("", 17)
-				m.Functions = []*onnxpb.FunctionProto{f}
-				for _, x := range m.Graph.Node {
-					if x.GetOpType() == "Add" {
-						call := "Scale"
-						domain := "local"
-						x.OpType, x.Domain, x.Input, x.Attribute = &call, &domain, x.Input[:1], []*onnxpb.AttributeProto{onnxpb.Float("by", 2)}
-					}
-				}
+				m := callsModel(n)
+				m.Functions = m.Functions[:1]
 				return m
 			},
 		},
 		{
-			name:    "Fill",
-			edit:    fill(FillOptions{Names: []string{"h_scale", "then_w"}, Seed: 1}),
-			same:    fill(FillOptions{}),
-			fails:   []edit{fill(FillOptions{With: "random"}), fill(FillOptions{Names: []string{"h_scale", "nosuch"}}), fill(FillOptions{Names: []string{"h_scale", "trips"}}), fill(FillOptions{Nodes: true})},
+			name: "InlineExcept",
+			model: func() *onnxpb.ModelProto {
+				m := richModel()
+				f := richModel().Functions[0]
+				walkMessages(f.ProtoReflect(), "", func(_ string, x protoreflect.Message) { x.SetUnknown(nil) })
+				f.Name = proto.String("Kept")
+				m.Functions = append(m.Functions, f)
+				return m
+			},
+			edit: func(m *onnxpb.ModelProto) (*Report, error) { return InlineExcept(m, []string{"local.Kept"}) },
+			same: func(m *onnxpb.ModelProto) (*Report, error) { return InlineExcept(m, []string{"local.*"}) },
+			fails: []edit{
+				func(m *onnxpb.ModelProto) (*Report, error) { return InlineExcept(m, []string{"nosuch"}) },
+				func(m *onnxpb.ModelProto) (*Report, error) { return InlineExcept(m, []string{"local.Kept"}, "nosuch") },
+			},
+			changes: `^model\.functions\[0\]\..*\.(name|input|output|ref_attr_name|f)$`,
+			loses:   `^model\.functions\[0\]|^model\.graph\.node\[2\]`,
+			chain:   callsModel,
+			large:   func(m *onnxpb.ModelProto) (*Report, error) { return InlineExcept(m, []string{"local.Other"}) },
+		},
+		{
+			name: "Fill",
+			edit: fill(FillOptions{Names: []string{"h_scale", "then_w"}, Seed: 1}),
+			same: fill(FillOptions{}),
+			fails: []edit{fill(FillOptions{With: "random"}), fill(FillOptions{Names: []string{"h_scale", "nosuch"}}), fill(FillOptions{Names: []string{"h_scale", "trips"}}), fill(FillOptions{Nodes: true}), fill(FillOptions{With: "1e60", Min: 1}),
+				fill(FillOptions{With: "1e60", Min: 1, Nodes: true})},
 			changes: `initializer\[\d\]\.raw_data$`,
 			values:  `graph\.initializer\[2\]|g\.initializer\[0\]`,
 			large:   fill(FillOptions{Min: 1}),
 		},
 		{
-			name:    "Fill with nodes",
-			edit:    fill(FillOptions{With: FillZeros, Nodes: true, Names: []string{"h_scale", "then_w"}}),
+			name: "Fill with nodes",
+			model: func() *onnxpb.ModelProto { // a Constant too
+				m := richModel()
+				if _, err := StoreConstants(m, AsConstant, "h_scale"); err != nil {
+					panic(err)
+				}
+				return m
+			},
+			edit:    fill(FillOptions{With: "0.5", Nodes: true, Names: []string{"h_scale", "then_w"}}),
 			changes: `^$`,
 			loses:   `^model\.graph\.initializer\[2\]|attribute\[0\]\.g\.initializer`,
 			large:   fill(FillOptions{With: FillZeros, Nodes: true, Min: 1}),
@@ -246,6 +266,24 @@ func TestLawsOfValues(t *testing.T) {
 		}
 		t.Run(l.name, l.hold)
 	}
+}
+
+// callsModel is a chain of calls of a function, beside which there is another that nothing calls.
+func callsModel(n int) *onnxpb.ModelProto {
+	m := chainModel(n)
+	m.OpsetImport = append(m.OpsetImport, onnxpb.Opset("local", 1))
+	f, other := richModel().Functions[0], richModel().Functions[0]
+	f.OpsetImport[0], other.OpsetImport[0] = onnxpb.Opset("", 17), onnxpb.Opset("", 17)
+	other.Name = proto.String("Other")
+	m.Functions = []*onnxpb.FunctionProto{f, other}
+	for _, x := range m.Graph.Node {
+		if x.GetOpType() == "Add" {
+			call := "Scale"
+			domain := "local"
+			x.OpType, x.Domain, x.Input, x.Attribute = &call, &domain, x.Input[:1], []*onnxpb.AttributeProto{onnxpb.Float("by", 2)}
+		}
+	}
+	return m
 }
 
 // twiceReadModel is richModel with an initializer of a subgraph that two of its nodes read.

@@ -206,7 +206,7 @@ func TestLawsOfWiring(t *testing.T) {
 			large:   setOutput("v2000", OutputSpec{Type: onnxpb.TensorProto_DOUBLE}),
 			chain: func(n int) *onnxpb.ModelProto {
 				m := chainModel(n)
-				if _, err := Rename(m, []RenameRule{{KindOutput, "v*", "v2000"}}); err != nil && n != 2000 {
+				if _, err := Rename(m, []RenameRule{{Kind: KindOutput, From: "v*", To: "v2000"}}); err != nil && n != 2000 {
 					panic(err)
 				}
 				return m

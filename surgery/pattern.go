@@ -12,7 +12,16 @@ import (
 type pattern struct {
 	text  string
 	exact bool
+	part  bool // the names that hold the text
 	re    *regexp.Regexp
+}
+
+// newPart makes the pattern of the names that hold a text, in which rename replaces it wherever it stands.
+func newPart(text string) (*pattern, error) {
+	if text == "" {
+		return nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: "the part of names to look for is empty"}
+	}
+	return &pattern{text: text, part: true}, nil
 }
 
 // newPattern reads a pattern. A name that exists is that name, whatever it looks like (tensors are called a[0] or x* in earnest); otherwise re:
@@ -109,8 +118,11 @@ func globExpr(glob string) (string, error) {
 
 // matches tells whether a name is what the pattern is for.
 func (p *pattern) matches(name string) bool {
-	if p.exact {
+	switch {
+	case p.exact:
 		return name == p.text
+	case p.part:
+		return strings.Contains(name, p.text)
 	}
 	return p.re.MatchString(name)
 }
@@ -155,6 +167,9 @@ func (p *pattern) rename(name, to string) (string, bool) {
 	if p.exact {
 		out, _ := p.expand(to, "", nil)
 		return out, name == p.text
+	}
+	if p.part {
+		return strings.ReplaceAll(name, p.text, to), strings.Contains(name, p.text)
 	}
 	groups := p.re.FindStringSubmatchIndex(name)
 	if groups == nil {

@@ -14,15 +14,16 @@ import (
 type RenameKind int
 
 const (
-	KindInput  RenameKind = iota // inputs of the main graph
-	KindOutput                   // outputs of the main graph
-	KindTensor                   // any value, at any depth of subgraphs
-	KindNode                     // nodes, at any depth of subgraphs
-	KindDim                      // symbols of dimensions (dim_param)
-	KindDomain                   // domains of operators, with the functions and imports of them; ai.onnx is the default one
+	KindInput    RenameKind = iota // inputs of the main graph
+	KindOutput                     // outputs of the main graph
+	KindTensor                     // any value, at any depth of subgraphs
+	KindNode                       // nodes, at any depth of subgraphs
+	KindDim                        // symbols of dimensions (dim_param)
+	KindDomain                     // domains of operators, with the functions and imports of them; ai.onnx is the default one
+	KindFunction                   // functions of the model, domain.name:overload as onnxtool info tells them; what they are renamed to is the name alone
 )
 
-// String returns the kind as its command-line flag is called.
+// String returns the kind as messages call it.
 func (k RenameKind) String() string {
 	switch k {
 	case KindInput:
@@ -37,6 +38,8 @@ func (k RenameKind) String() string {
 		return "dimension"
 	case KindDomain:
 		return "domain"
+	case KindFunction:
+		return "function"
 	}
 	return "kind " + strconv.Itoa(int(k))
 }
@@ -45,24 +48,39 @@ func (k RenameKind) String() string {
 type RenameRule struct {
 	Kind RenameKind
 	// From is a name, a glob (*, ?, [a-z], [!a-z]; * matches / too), or re: and a regular expression that has to match the whole name. A name that the model
-	// has is that name, even where it looks like a pattern.
+	// has is that name, even where it looks like a pattern. A node without a name is called by its label (NodeProto.Label), or that behind the path of its subgraph, but not by a pattern.
 	From string
 	// To is the new name. Where From is a pattern, $1 stands for its first group (in a glob, its first *, ? or class), ${name} for a named one, $$ for a dollar.
 	To string
+	// Part has From be a part of names, and no pattern: in every name that holds it, each occurrence becomes To, both taken as they are.
+	Part bool
 }
 
-// Rename renames values, nodes, symbols of dimensions and domains of operators. All rules apply at once to the names that the model has, so that a=b with b=a
+// pattern returns what the rule is for; exists tells whether its From is a name.
+func (rule *RenameRule) pattern(exists bool) (*pattern, error) {
+	if rule.Part {
+		return newPart(rule.From)
+	}
+	p, err := newPattern(rule.From, exists)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.check(rule.To)
+}
+
+// Rename renames values, nodes, symbols of dimensions, domains of operators and functions. All rules apply at once to the names that the model has, so that a=b with b=a
 // swaps two names. A value is renamed wherever it is named (see MapNames), and within a subgraph only where the subgraph means it and no value of its own.
 //
 // Errors of kind Unfit: a rule that matches nothing (with the nearest names), a name that two rules would rename differently, a new name that is empty, that another
-// value or node has, or that would hide one from a subgraph, a name that several nodes or several tensors have (a pattern may meet them; a tensor of a subgraph is told by its path, choose/then_branch/name), and a domain by whose new name a node would call another function. Two dimensions or domains may become one: the report has
+// value or node has, or that would hide one from a subgraph, a name that several nodes or several tensors have (a pattern may meet them; a tensor of a subgraph is told by its path, choose/then_branch/name), a domain by whose new name a node would call another function, and a function
+// whose new name another function or an operator of its domain has. Two dimensions or domains may become one: the report has
 // a note of it; domains of several versions are refused (kind Refused).
 func Rename(m *onnxpb.ModelProto, rules []RenameRule) (*Report, error) {
 	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 		r := &Report{Edit: "rename"}
 		by := map[RenameKind][]RenameRule{}
 		for _, rule := range rules {
-			if rule.Kind < KindInput || rule.Kind > KindDomain {
+			if rule.Kind < KindInput || rule.Kind > KindFunction {
 				return nil, onnxpb.Errorf(onnxpb.Usage, "%v is nothing that can be renamed", rule.Kind)
 			}
 			k := rule.Kind
@@ -78,6 +96,10 @@ func Rename(m *onnxpb.ModelProto, rules []RenameRule) (*Report, error) {
 			return nil, err
 		}
 		if err := renameDims(m, by[KindDim], r); err != nil {
+			return nil, err
+		}
+		// Before the domains, as functions are told by those that they have.
+		if err := renameFunctions(m, by[KindFunction], r); err != nil {
 			return nil, err
 		}
 		if err := renameDomains(m, by[KindDomain], r); err != nil {
@@ -262,15 +284,14 @@ func newCandidates(list []*definition) *candidates {
 
 // apply marks what a rule renames. Where the rule names nothing, others are the names among which what was meant may be.
 func (c *candidates) apply(rule *RenameRule, others *candidates) ([]*definition, error) {
-	p, err := newPattern(rule.From, len(c.byName[rule.From]) > 0)
+	p, err := rule.pattern(len(c.byName[rule.From]) > 0)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.check(rule.To); err != nil {
-		return nil, err
-	}
-	hits := c.byName[rule.From]
-	if !p.exact {
+	var hits []*definition
+	if p.exact {
+		hits = c.byName[rule.From]
+	} else {
 		for _, d := range c.list {
 			if _, ok := p.rename(d.name, rule.To); ok {
 				hits = append(hits, d)
@@ -304,7 +325,10 @@ func (c *candidates) missing(rule *RenameRule, p *pattern, others *candidates) e
 		}
 	}
 	e := &onnxpb.Error{Msg: fmt.Sprintf("there is no %s %q", rule.Kind, rule.From)}
-	if !p.exact {
+	switch {
+	case rule.Part:
+		e.Msg = fmt.Sprintf("the name of no %s holds %q", rule.Kind, rule.From)
+	case !p.exact:
 		e.Msg = fmt.Sprintf("no %s matches %q", rule.Kind, rule.From)
 	}
 	switch {
@@ -420,40 +444,6 @@ func renameFlat(m *onnxpb.ModelProto, what string, visit func(func(*string)) nam
 		}
 	}
 	return c, nil
-}
-
-func renameNodes(m *onnxpb.ModelProto, rules []RenameRule, r *Report) error {
-	if len(rules) == 0 {
-		return nil
-	}
-	if err := oneOfThem(m, rules); err != nil {
-		return err
-	}
-	c, err := renameFlat(m, "node", func(f func(*string)) nameVisitor { return nameVisitor{node: f} }, rules, r)
-	if err != nil {
-		return err
-	}
-	taken := make(map[string]*definition, len(c.list))
-	for _, d := range c.list {
-		if o := taken[d.to]; o != nil {
-			return collision("node", o, d)
-		}
-		taken[d.to] = d
-	}
-	return nil
-}
-
-// oneOfThem refuses the name of a node that several nodes have: which one is meant cannot be told.
-func oneOfThem(m *onnxpb.ModelProto, rules []RenameRule) error {
-	count := map[string]int{}
-	v := nameVisitor{node: func(p *string) { count[*p]++ }}
-	v.model(m)
-	for _, rule := range rules {
-		if n := count[rule.From]; n > 1 && rule.To != rule.From {
-			return &onnxpb.Error{Node: rule.From, Msg: fmt.Sprintf("%d nodes have that name: which one is meant?", n), Hint: "rename the tensors that they make, or give every node a name of its own first"}
-		}
-	}
-	return nil
 }
 
 func renameDims(m *onnxpb.ModelProto, rules []RenameRule, r *Report) error {

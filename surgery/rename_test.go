@@ -150,28 +150,28 @@ func TestRename(t *testing.T) {
 		told  []string
 		notes int
 	}{
-		{"a captured input that is an output and is told once", []RenameRule{{KindInput, "x", "image"}},
+		{"a captured input that is an output and is told once", []RenameRule{{Kind: KindInput, From: "x", To: "image"}},
 			"in image; in c; in w; init w; If(c)=y{Neg(image)=t; Abs(t)=p; out p;}{Exp(image)=t; Abs(t)=q; out q;}; Mul(y,w)=u; info y; out u; out image;",
 			[]string{"renamed input x"}, 1},
-		{"an input with a default", []RenameRule{{KindInput, "w", "weight"}},
+		{"an input with a default", []RenameRule{{Kind: KindInput, From: "w", To: "weight"}},
 			"in x; in c; in weight; init weight; If(c)=y{Neg(x)=t; Abs(t)=p; out p;}{Exp(x)=t; Abs(t)=q; out q;}; Mul(y,weight)=u; info y; out u; out x;",
 			[]string{"renamed input w"}, 0},
-		{"a swap", []RenameRule{{KindTensor, "x", "y"}, {KindTensor, "y", "x"}},
+		{"a swap", []RenameRule{{Kind: KindTensor, From: "x", To: "y"}, {Kind: KindTensor, From: "y", To: "x"}},
 			"in y; in c; in w; init w; If(c)=x{Neg(y)=t; Abs(t)=p; out p;}{Exp(y)=t; Abs(t)=q; out q;}; Mul(x,w)=u; info x; out u; out y;",
 			[]string{"renamed input x", "renamed tensor y"}, 0},
-		{"a ring through a subgraph", []RenameRule{{KindTensor, "x", "t"}, {KindTensor, "re:t", "y"}, {KindTensor, "y", "x"}},
+		{"a ring through a subgraph", []RenameRule{{Kind: KindTensor, From: "x", To: "t"}, {Kind: KindTensor, From: "re:t", To: "y"}, {Kind: KindTensor, From: "y", To: "x"}},
 			"in t; in c; in w; init w; If(c)=x{Neg(t)=y; Abs(y)=p; out p;}{Exp(t)=y; Abs(y)=q; out q;}; Mul(x,w)=u; info x; out u; out t;",
 			[]string{"renamed input x", "renamed tensor t", "renamed tensor t", "renamed tensor y"}, 0},
-		{"the same new name in branches side by side", []RenameRule{{KindTensor, "[pq]", "r"}},
+		{"the same new name in branches side by side", []RenameRule{{Kind: KindTensor, From: "[pq]", To: "r"}},
 			"in x; in c; in w; init w; If(c)=y{Neg(x)=t; Abs(t)=r; out r;}{Exp(x)=t; Abs(t)=r; out r;}; Mul(y,w)=u; info y; out u; out x;",
 			[]string{"renamed tensor p", "renamed tensor q"}, 0},
-		{"two rules that agree", []RenameRule{{KindOutput, "u", "out"}, {KindTensor, "re:u", "out"}},
+		{"two rules that agree", []RenameRule{{Kind: KindOutput, From: "u", To: "out"}, {Kind: KindTensor, From: "re:u", To: "out"}},
 			"in x; in c; in w; init w; If(c)=y{Neg(x)=t; Abs(t)=p; out p;}{Exp(x)=t; Abs(t)=q; out q;}; Mul(y,w)=out; info y; out out; out x;",
 			[]string{"renamed output u"}, 0},
-		{"a name that another one leaves", []RenameRule{{KindTensor, "re:t", "s"}, {KindTensor, "x", "t"}},
+		{"a name that another one leaves", []RenameRule{{Kind: KindTensor, From: "re:t", To: "s"}, {Kind: KindTensor, From: "x", To: "t"}},
 			"in t; in c; in w; init w; If(c)=y{Neg(t)=s; Abs(s)=p; out p;}{Exp(t)=s; Abs(s)=q; out q;}; Mul(y,w)=u; info y; out u; out t;",
 			[]string{"renamed input x", "renamed tensor t", "renamed tensor t"}, 0},
-		{"one of two in branches side by side, by its path", []RenameRule{{KindTensor, "if/else_branch/t", "s"}},
+		{"one of two in branches side by side, by its path", []RenameRule{{Kind: KindTensor, From: "if/else_branch/t", To: "s"}},
 			"in x; in c; in w; init w; If(c)=y{Neg(x)=t; Abs(t)=p; out p;}{Exp(x)=s; Abs(s)=q; out q;}; Mul(y,w)=u; info y; out u; out x;",
 			[]string{"renamed tensor t"}, 0},
 		{"no rule", nil,
@@ -201,25 +201,25 @@ func TestRenameRefuses(t *testing.T) {
 		want  string
 		kind  onnxpb.Kind
 	}{
-		{"no such input, near one", []RenameRule{{KindInput, "xx", "z"}}, `no input "xx" (did you mean "x", "c"`, onnxpb.Unfit},
-		{"no such input, few there", []RenameRule{{KindInput, "nosuchthing", "z"}}, `(there is "x", "c", "w")`, onnxpb.Unfit},
-		{"no input, but a tensor", []RenameRule{{KindInput, "y", "z"}}, `no input "y" (it is another tensor`, onnxpb.Unfit},
-		{"no match", []RenameRule{{KindOutput, "a*", "z"}}, `no output matches "a*"`, onnxpb.Unfit},
-		{"a name that exists", []RenameRule{{KindTensor, "x", "y"}}, `input "x" cannot be called "y": a tensor has that name`, onnxpb.Unfit},
-		{"a name that exists, the other way round", []RenameRule{{KindTensor, "y", "x"}}, `tensor "y" cannot be called "x": an input has that name`, onnxpb.Unfit},
-		{"two to one", []RenameRule{{KindTensor, "x", "z"}, {KindTensor, "y", "z"}}, `"x" and "y" would both be called "z"`, onnxpb.Unfit},
-		{"a value that would hide in a subgraph", []RenameRule{{KindTensor, "u", "t"}}, `output "u" cannot be called "t"`, onnxpb.Unfit},
-		{"a value of a subgraph that would hide another", []RenameRule{{KindTensor, "p", "u"}}, `tensor "p" cannot be called "u"`, onnxpb.Unfit},
-		{"two in one subgraph", []RenameRule{{KindTensor, "[tp]", "z"}}, `would both be called "z"`, onnxpb.Unfit},
-		{"empty", []RenameRule{{KindTensor, "x", ""}}, `new name of tensor "x" is empty`, onnxpb.Unfit},
-		{"empty by a pattern", []RenameRule{{KindTensor, "re:(x?)", "${1}y"}, {KindTensor, "re:x()", "$1"}}, `new name of tensor "x" is empty`, onnxpb.Unfit},
-		{"twice", []RenameRule{{KindInput, "x", "a"}, {KindTensor, "x", "b"}}, `tensor "x" would be renamed twice: to "a" by "x", and to "b" by "x"`, onnxpb.Unfit},
-		{"no such node", []RenameRule{{KindNode, "mull", "z"}}, `no node "mull" (did you mean "mul"`, onnxpb.Unfit},
-		{"a node that exists", []RenameRule{{KindNode, "n1", "n3"}}, `node "n1" cannot be called "n3"`, onnxpb.Unfit},
-		{"two nodes to one", []RenameRule{{KindNode, "n*", "n"}}, `"n1" and "n2" would both be called "n"`, onnxpb.Unfit},
-		{"no such dimension", []RenameRule{{KindDim, "M", "z"}}, `no dimension "M" (`, onnxpb.Unfit},
-		{"a dimension to a number", []RenameRule{{KindDim, "N", "1"}}, `that is a number`, onnxpb.Usage},
-		{"no kind", []RenameRule{{RenameKind(9), "N", "1"}}, `kind 9`, onnxpb.Usage},
+		{"no such input, near one", []RenameRule{{Kind: KindInput, From: "xx", To: "z"}}, `no input "xx" (did you mean "x", "c"`, onnxpb.Unfit},
+		{"no such input, few there", []RenameRule{{Kind: KindInput, From: "nosuchthing", To: "z"}}, `(there is "x", "c", "w")`, onnxpb.Unfit},
+		{"no input, but a tensor", []RenameRule{{Kind: KindInput, From: "y", To: "z"}}, `no input "y" (it is another tensor`, onnxpb.Unfit},
+		{"no match", []RenameRule{{Kind: KindOutput, From: "a*", To: "z"}}, `no output matches "a*"`, onnxpb.Unfit},
+		{"a name that exists", []RenameRule{{Kind: KindTensor, From: "x", To: "y"}}, `input "x" cannot be called "y": a tensor has that name`, onnxpb.Unfit},
+		{"a name that exists, the other way round", []RenameRule{{Kind: KindTensor, From: "y", To: "x"}}, `tensor "y" cannot be called "x": an input has that name`, onnxpb.Unfit},
+		{"two to one", []RenameRule{{Kind: KindTensor, From: "x", To: "z"}, {Kind: KindTensor, From: "y", To: "z"}}, `"x" and "y" would both be called "z"`, onnxpb.Unfit},
+		{"a value that would hide in a subgraph", []RenameRule{{Kind: KindTensor, From: "u", To: "t"}}, `output "u" cannot be called "t"`, onnxpb.Unfit},
+		{"a value of a subgraph that would hide another", []RenameRule{{Kind: KindTensor, From: "p", To: "u"}}, `tensor "p" cannot be called "u"`, onnxpb.Unfit},
+		{"two in one subgraph", []RenameRule{{Kind: KindTensor, From: "[tp]", To: "z"}}, `would both be called "z"`, onnxpb.Unfit},
+		{"empty", []RenameRule{{Kind: KindTensor, From: "x", To: ""}}, `new name of tensor "x" is empty`, onnxpb.Unfit},
+		{"empty by a pattern", []RenameRule{{Kind: KindTensor, From: "re:(x?)", To: "${1}y"}, {Kind: KindTensor, From: "re:x()", To: "$1"}}, `new name of tensor "x" is empty`, onnxpb.Unfit},
+		{"twice", []RenameRule{{Kind: KindInput, From: "x", To: "a"}, {Kind: KindTensor, From: "x", To: "b"}}, `tensor "x" would be renamed twice: to "a" by "x", and to "b" by "x"`, onnxpb.Unfit},
+		{"no such node", []RenameRule{{Kind: KindNode, From: "mull", To: "z"}}, `no node "mull" (did you mean "mul"`, onnxpb.Unfit},
+		{"a node that exists", []RenameRule{{Kind: KindNode, From: "n1", To: "n3"}}, `node "n1" cannot be called "n3"`, onnxpb.Unfit},
+		{"two nodes to one", []RenameRule{{Kind: KindNode, From: "n*", To: "n"}}, `"n1" and "n2" would both be called "n"`, onnxpb.Unfit},
+		{"no such dimension", []RenameRule{{Kind: KindDim, From: "M", To: "z"}}, `no dimension "M" (`, onnxpb.Unfit},
+		{"a dimension to a number", []RenameRule{{Kind: KindDim, From: "N", To: "1"}}, `that is a number`, onnxpb.Usage},
+		{"no kind", []RenameRule{{Kind: RenameKind(9), From: "N", To: "1"}}, `kind 9`, onnxpb.Usage},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := branchModel()
@@ -240,7 +240,7 @@ func TestRenameReusedName(t *testing.T) {
 	m := branchModel()
 	m.Graph.Node[1].Output[0] = "t"
 	m.Graph.Output[0].Name = proto.String("t")
-	if _, err := Rename(m, []RenameRule{{KindOutput, "t", "result"}}); err != nil {
+	if _, err := Rename(m, []RenameRule{{Kind: KindOutput, From: "t", To: "result"}}); err != nil {
 		t.Fatal(err)
 	}
 	want := "in x; in c; in w; init w; If(c)=y{Neg(x)=t; Abs(t)=p; out p;}{Exp(x)=t; Abs(t)=q; out q;}; Mul(y,w)=result; info y; out result; out x;"
@@ -253,10 +253,10 @@ func TestRenameReusedName(t *testing.T) {
 func TestRenameStaleNames(t *testing.T) {
 	m := branchModel()
 	m.Graph.ValueInfo = append(m.Graph.ValueInfo, onnxpb.TensorValue("stale", tInt64, nil))
-	if _, err := Rename(m, []RenameRule{{KindTensor, "y", "stale"}}); err == nil {
+	if _, err := Rename(m, []RenameRule{{Kind: KindTensor, From: "y", To: "stale"}}); err == nil {
 		t.Error("a value took the name of a declaration that is another's")
 	}
-	if _, err := Rename(m, []RenameRule{{KindTensor, "stale", "gone"}, {KindTensor, "y", "stale"}}); err != nil {
+	if _, err := Rename(m, []RenameRule{{Kind: KindTensor, From: "stale", To: "gone"}, {Kind: KindTensor, From: "y", To: "stale"}}); err != nil {
 		t.Error(err)
 	}
 	if got := m.Graph.ValueInfo[1].GetName(); got != "gone" {
@@ -268,7 +268,7 @@ func TestRenameStaleNames(t *testing.T) {
 func TestRenameNamedFromOutside(t *testing.T) {
 	m := branchModel()
 	m.MetadataProps = []*onnxpb.StringStringEntryProto{entry("onnxtool.dmhead.front_pose", "t"), entry("other", "t")}
-	if _, err := Rename(m, []RenameRule{{KindTensor, "re:t", "s"}}); err != nil {
+	if _, err := Rename(m, []RenameRule{{Kind: KindTensor, From: "re:t", To: "s"}}); err != nil {
 		t.Fatal(err)
 	}
 	if a, b := m.MetadataProps[0].GetValue(), m.MetadataProps[1].GetValue(); a != "s" || b != "t" {
@@ -278,7 +278,9 @@ func TestRenameNamedFromOutside(t *testing.T) {
 
 // A name that stands in branches side by side, as the body of another If may be a copy, means one of them only with its path.
 func TestRenameAsksWhichTensor(t *testing.T) {
-	failsWith(t, branchModel(), func(m *onnxpb.ModelProto) (*Report, error) { return Rename(m, []RenameRule{{KindTensor, "t", "s"}}) }, onnxpb.Unfit,
+	failsWith(t, branchModel(), func(m *onnxpb.ModelProto) (*Report, error) {
+		return Rename(m, []RenameRule{{Kind: KindTensor, From: "t", To: "s"}})
+	}, onnxpb.Unfit,
 		`which is meant: "if/then_branch/t", "if/else_branch/t"`)
 }
 
@@ -286,7 +288,7 @@ func TestRenameAsksWhichTensor(t *testing.T) {
 func TestRenameOutputTwice(t *testing.T) {
 	m := branchModel()
 	m.Graph.Output = append(m.Graph.Output, onnxpb.TensorValue("u", tFloat, nx3()))
-	r, err := Rename(m, []RenameRule{{KindOutput, "u", "v"}})
+	r, err := Rename(m, []RenameRule{{Kind: KindOutput, From: "u", To: "v"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +304,7 @@ func TestRenameDim(t *testing.T) {
 	opt := m.Graph.Output[2].GetType().GetOptionalType().GetElemType().GetTensorType().GetShape().GetDim()[0]
 	opt.Value = &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: "2*N + 1"}
 	then.ValueInfo[0].ShapeProto().Dim[0].Value = &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: "M"}
-	r, err := Rename(m, []RenameRule{{KindDim, "N", "M"}})
+	r, err := Rename(m, []RenameRule{{Kind: KindDim, From: "N", To: "M"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,8 +323,8 @@ func TestRenameDim(t *testing.T) {
 
 // Every value, node and dimension is renamed and renamed back: the same bytes, and in between the same meaning under names that all changed.
 func TestRenameThereAndBack(t *testing.T) {
-	there := []RenameRule{{KindTensor, "*", "<$1>"}, {KindNode, "*", "<$1>"}}
-	back := []RenameRule{{KindTensor, "re:<(.*)>", "$1"}, {KindNode, "re:<(.*)>", "$1"}}
+	there := []RenameRule{{Kind: KindTensor, From: "*", To: "<$1>"}, {Kind: KindNode, From: "*", To: "<$1>"}}
+	back := []RenameRule{{Kind: KindTensor, From: "re:<(.*)>", To: "$1"}, {Kind: KindNode, From: "re:<(.*)>", To: "$1"}}
 	check := func(t *testing.T, m *onnxpb.ModelProto, there, back []RenameRule) {
 		before, means := marshal(t, m), meaning(m, func(s string) string { return s })
 		if _, err := Rename(m, there); err != nil {
@@ -346,7 +348,7 @@ func TestRenameThereAndBack(t *testing.T) {
 		}
 	}
 	eachRandom(t, 60, func(t *testing.T, m *onnxpb.ModelProto, _ *rand.Rand) { check(t, m, there, back) })
-	check(t, richModel(), append(there, RenameRule{KindDim, "*", "<$1>"}), append(back, RenameRule{KindDim, "re:<(.*)>", "$1"}))
+	check(t, richModel(), append(there, RenameRule{Kind: KindDim, From: "*", To: "<$1>"}), append(back, RenameRule{Kind: KindDim, From: "re:<(.*)>", To: "$1"}))
 }
 
 // A random renaming of some names, by exact rules, among them swaps: the meaning stays.
@@ -358,7 +360,7 @@ func TestRenameShuffled(t *testing.T) {
 		var rules []RenameRule
 		back := map[string]string{}
 		for i, n := range names {
-			rules = append(rules, RenameRule{KindTensor, n, to[i]})
+			rules = append(rules, RenameRule{Kind: KindTensor, From: n, To: to[i]})
 			back[to[i]] = n
 		}
 		means := meaning(m, func(s string) string { return s })

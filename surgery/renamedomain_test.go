@@ -30,7 +30,7 @@ func TestRenameDomain(t *testing.T) {
 		r, err := Rename(m, rules)
 		return m, r, err
 	}
-	m, r, err := rename(RenameRule{KindDomain, "a", "b"}, RenameRule{KindDomain, "b", "a"})
+	m, r, err := rename(RenameRule{Kind: KindDomain, From: "a", To: "b"}, RenameRule{Kind: KindDomain, From: "b", To: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,14 +46,14 @@ func TestRenameDomain(t *testing.T) {
 		t.Errorf("%v", r.Changes)
 	}
 	// One that is there already holds at its own version.
-	m, r, err = rename(RenameRule{KindDomain, "a", "b"})
+	m, r, err = rename(RenameRule{Kind: KindDomain, From: "a", To: "b"})
 	if err != nil || importsOf(m.OpsetImport) != "ai.onnx:18 b:2 " || len(r.Notes) != 1 {
 		t.Errorf("two made one: %v, %v", r, err)
 	}
 	valid(t, m, "after two were made one")
 	for name, rules := range map[string][]RenameRule{
-		"a new name for two of several versions": {{KindDomain, "a", "new"}, {KindDomain, "b", "new"}},
-		"a domain that is not there":             {{KindDomain, "nosuch", "new"}},
+		"a new name for two of several versions": {{Kind: KindDomain, From: "a", To: "new"}, {Kind: KindDomain, From: "b", To: "new"}},
+		"a domain that is not there":             {{Kind: KindDomain, From: "nosuch", To: "new"}},
 	} {
 		if _, _, err := rename(rules...); err == nil {
 			t.Errorf("%s is no error", name)
@@ -66,7 +66,7 @@ func TestRenameDomain(t *testing.T) {
 	}
 	name := "twice"
 	m.Graph.Node[1].OpType = &name
-	if _, err := Rename(m, []RenameRule{{KindDomain, "b", "a"}}); err == nil {
+	if _, err := Rename(m, []RenameRule{{Kind: KindDomain, From: "b", To: "a"}}); err == nil {
 		t.Error("an operator that would call a function is no error")
 	}
 }
@@ -75,14 +75,14 @@ func TestRenameDomain(t *testing.T) {
 func TestRenameNodeThatOccursTwice(t *testing.T) {
 	m := richModel()
 	m.Graph.Node[1].Name = m.Graph.Node[0].Name
-	if _, err := Rename(m, []RenameRule{{KindNode, m.Graph.Node[0].GetName(), "new"}}); err == nil || onnxpb.KindOf(err) != onnxpb.Unfit {
+	if _, err := Rename(m, []RenameRule{{Kind: KindNode, From: m.Graph.Node[0].GetName(), To: "new"}}); err == nil || onnxpb.KindOf(err) != onnxpb.Unfit {
 		t.Errorf("%v", err)
 	}
 }
 
 // The three forms of a file of names say the same.
 func TestParseRenames(t *testing.T) {
-	want := []RenameRule{{KindTensor, "a,b", "x=y"}, {KindNode, "n", "m"}}
+	want := []RenameRule{{Kind: KindTensor, From: "a,b", To: "x=y"}, {Kind: KindNode, From: "n", To: "m"}}
 	for name, c := range map[string]struct {
 		text string
 		csv  bool
@@ -96,11 +96,11 @@ func TestParseRenames(t *testing.T) {
 		}
 	}
 	got, err := ParseRenames([]byte("a=1=b\r\n\r\n[node]\nn=m\n[dim]\nN=M"), false)
-	if err != nil || !reflect.DeepEqual(got, []RenameRule{{KindTensor, "a=1", "b"}, {KindNode, "n", "m"}, {KindDim, "N", "M"}}) {
+	if err != nil || !reflect.DeepEqual(got, []RenameRule{{Kind: KindTensor, From: "a=1", To: "b"}, {Kind: KindNode, From: "n", To: "m"}, {Kind: KindDim, From: "N", To: "M"}}) {
 		t.Errorf("lines: %v, %v", got, err)
 	}
 	flat, err := ParseRenames([]byte(`{"b": "c", "a": "b"}`), false)
-	if err != nil || !reflect.DeepEqual(flat, []RenameRule{{KindTensor, "a", "b"}, {KindTensor, "b", "c"}}) {
+	if err != nil || !reflect.DeepEqual(flat, []RenameRule{{Kind: KindTensor, From: "a", To: "b"}, {Kind: KindTensor, From: "b", To: "c"}}) {
 		t.Errorf("flat JSON: %v, %v", flat, err)
 	}
 	for _, bad := range []string{"", "nonsense", "[wheel]\na=b", "{", `{"wheel": {"a": "b"}}`, `{"node": 3}`} {

@@ -13,17 +13,25 @@ import (
 
 // RenameKinds lists the kinds of things that can be renamed.
 func RenameKinds() []RenameKind {
-	return []RenameKind{KindInput, KindOutput, KindTensor, KindNode, KindDim, KindDomain}
+	return []RenameKind{KindInput, KindOutput, KindTensor, KindNode, KindDim, KindDomain, KindFunction}
 }
 
-// ParseRenameKind reads a kind as its command-line flag is called.
+// Flag returns the kind as its command-line flag is called, and as ParseRenameKind lists it.
+func (k RenameKind) Flag() string {
+	if k == KindDim {
+		return "dim"
+	}
+	return k.String()
+}
+
+// ParseRenameKind reads a kind by its Flag; dimension is dim too.
 func ParseRenameKind(s string) (RenameKind, error) {
 	var names []string
 	for _, k := range RenameKinds() {
-		if s == k.String() || s == "dim" && k == KindDim {
+		if s == k.Flag() || s == k.String() {
 			return k, nil
 		}
-		names = append(names, k.String())
+		names = append(names, k.Flag())
 	}
 	return 0, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%q is nothing that can be renamed", s), Hint: "these are: " + strings.Join(names, ", ")}
 }
@@ -121,23 +129,4 @@ func sortedKeys[T any](m map[string]T) []string {
 	}
 	sort.Strings(keys)
 	return keys
-}
-
-// AffixRules makes the rules for Rename that put a prefix before and a suffix behind all names of some kinds that a model has. A kind of which it has none gets no rule.
-func AffixRules(m *onnxpb.ModelProto, kinds []RenameKind, prefix, suffix string) []RenameRule {
-	has := map[RenameKind]bool{KindInput: len(m.GetGraph().GetInput()) > 0, KindOutput: len(m.GetGraph().GetOutput()) > 0, KindDomain: len(m.GetOpsetImport()) > 0}
-	v := nameVisitor{
-		value: func(*string) { has[KindTensor] = true },
-		node:  func(*string) { has[KindNode] = true },
-		dim:   func(*string) { has[KindDim] = true },
-	}
-	v.model(m)
-	plain := func(s string) string { return strings.ReplaceAll(s, "$", "$$") }
-	var rules []RenameRule
-	for _, k := range kinds {
-		if has[k] {
-			rules = append(rules, RenameRule{Kind: k, From: "re:(?s)(.*)", To: plain(prefix) + "${1}" + plain(suffix)})
-		}
-	}
-	return rules
 }

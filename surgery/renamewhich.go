@@ -12,7 +12,7 @@ import (
 // subgraph, where no tensor is called so.
 func (c *candidates) whichTensor(rule *RenameRule, frames func() map[*onnxpb.GraphProto]*frame) error {
 	hits := c.byName[rule.From]
-	if rule.Kind != KindTensor || len(hits) == 1 || len(hits) == 0 && !strings.Contains(rule.From, "/") {
+	if rule.Kind != KindTensor || rule.Part || len(hits) == 1 || len(hits) == 0 && !strings.Contains(rule.From, "/") {
 		return nil
 	}
 	where := frames()

@@ -18,6 +18,7 @@ func mergeCommand() *cli.Command {
 		&cli.StringSliceFlag{Name: "connect", Usage: "feed an input from a tensor: `MODEL:TENSOR=MODEL:INPUT`; repeatable"},
 		&cli.StringSliceFlag{Name: "outputs", Usage: "the outputs of the merged model, in order: `MODEL:TENSOR[=NAME],...`; repeatable; default: all that are left over"},
 		&cli.BoolFlag{Name: "keep-connected", Usage: "keep the tensors that connections take up as outputs too"},
+		&cli.BoolFlag{Name: "tidy", Usage: "remove what the outputs do not need: nodes, initializers, functions, and inputs that nothing reads then"},
 		&cli.StringSliceFlag{Name: "prefix", Usage: "put a prefix before all names of a model: `NAME=PREFIX`; repeatable; default: only names that collide get one"},
 		&cli.StringSliceFlag{Name: "same-dims", Usage: "dimension parameters that mean the same in all models: `N,...`, or * for all"},
 		&cli.StringFlag{Name: "name", Usage: "the `NAME` of the merged graph"},
@@ -29,10 +30,11 @@ func mergeCommand() *cli.Command {
 		UsageText: "onnxtool merge [NAME=]MODEL... [--connect MODEL:TENSOR=MODEL:INPUT]... -o OUT",
 		Description: `A model is called NAME, or as its file is without .onnx. A connection feeds a graph input of one model from a tensor of another
 (an output, an inner tensor, an initializer; or an input: then the two become one). Outputs that no connection
-takes up stay outputs, unless --outputs names those that are wanted.
+takes up stay outputs, unless --outputs names those that are wanted; with --tidy what these do not need goes.
 
    onnxtool merge whenet=whenet.onnx six=six.onnx add.onnx --connect whenet:input=six:input \
-      --connect whenet:pose=add:a --connect six:pose=add:b -o out.onnx`,
+      --connect whenet:pose=add:a --connect six:pose=add:b -o out.onnx
+   onnxtool merge a.onnx b.onnx --connect a:y=b:x --outputs b:probability --tidy -o out.onnx`,
 		Flags:  append(flags, outputFlags()...),
 		Action: runMerge,
 	}
@@ -68,7 +70,7 @@ func runMerge(c *cli.Context) error {
 		}
 		models, opened = append(models, in), append(opened, f)
 	}
-	o := fuse.MergeOptions{Name: c.String("name"), Doc: c.String("doc"), KeepConnected: c.Bool("keep-connected")}
+	o := fuse.MergeOptions{Name: c.String("name"), Doc: c.String("doc"), KeepConnected: c.Bool("keep-connected"), Tidy: c.Bool("tidy")}
 	if o.Data, err = onnxpb.ParseData(c.String("data")); err != nil {
 		return err
 	}
