@@ -198,3 +198,12 @@ func TestDeleteTellsInputsOnce(t *testing.T) {
 		t.Errorf("notes %q", r.Notes)
 	}
 }
+
+// TestDeleteOfACycle ends, though the nodes that go read each other.
+func TestDeleteOfACycle(t *testing.T) {
+	m := fromText(t, `g (float[2] x) => (float[2] y) { a = Neg (x) b = Neg (a) y = Add (b, x) }`)
+	m.Graph.Node[0].Input[0] = "b"
+	failsWith(t, m, func(m *onnxpb.ModelProto) (*Report, error) {
+		return Delete(m, NodeChoice{Ops: []string{"Neg"}}, DeleteOptions{AllowUnknown: true})
+	}, onnxpb.Refused, "cycle")
+}

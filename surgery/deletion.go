@@ -210,7 +210,11 @@ func (d *deletion) through(n placed, out *wire) (*wire, error) {
 // final returns the value that is read in the end where one was, past all nodes that go.
 func (d *deletion) final(v *wire) *wire {
 	end := v
-	for d.source[end] != nil {
+	for steps := 0; d.source[end] != nil; steps++ {
+		if steps > len(d.source) { // only a model that is not valid has a row without an end
+			d.failed = &onnxpb.Error{Kind: onnxpb.Refused, Tensor: v.name, Msg: "the nodes that go form a cycle: nothing takes the place of what they make", Hint: "the model is not valid: see onnxtool check"}
+			return v
+		}
 		if known := d.ends[end]; known != nil {
 			end = known // a row of many nodes is gone along once
 			continue
