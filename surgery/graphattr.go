@@ -8,7 +8,6 @@ import (
 
 	"onnxtool/onnxpb"
 	"onnxtool/opset"
-	"onnxtool/shape"
 )
 
 // GraphSource is a model whose main graph is to be the value of an attribute, such as a branch of If. What it does not define it captures of the graph around, so that it need not be valid by itself.
@@ -189,51 +188,22 @@ func (e *attributeEdit) settle(valid bool) error {
 	if faults := opset.Check(e.m, opset.CheckOptions{}); valid && len(faults) > 0 {
 		return &onnxpb.Error{Msg: "the graph does not fit: " + faults[0].String(), Hint: hint}
 	}
-	found := shape.Infer(e.m, shape.Options{})
 	for _, c := range e.graphs {
 		if e.functions[callOf(c.node)] != nil || onnxpb.NormalDomain(c.node.GetDomain()) != "" {
 			continue
 		}
-		if why := heldGraph(c, found); why != "" {
+		if why := heldGraph(c.node); why != "" {
 			return &onnxpb.Error{Node: c.node.Label(), Msg: "the graph does not fit: " + why, Hint: hint}
 		}
 	}
 	return nil
 }
 
-// heldGraph holds the graphs of a control-flow operator to what is handed to them and taken of them, in number and kind; "" where they go together. Of fewer outputs the checker tells, more are no runtime's.
-func heldGraph(c chosenNode, found *shape.Result) string {
-	n := c.node
-	graph := func(attr string) *onnxpb.GraphProto { return n.Attr(attr).GetG() }
+// heldGraph holds the graphs of a control-flow operator to how much is handed to them and taken of them; "" where they go together. Of fewer outputs the checker tells, more are no runtime's; of types see holdTypes.
+func heldGraph(n *onnxpb.NodeProto) string {
 	count := func(attr string, want int) string {
-		if have := len(graph(attr).GetOutput()); have != want {
+		if have := len(n.Attr(attr).GetG().GetOutput()); have != want {
 			return fmt.Sprintf("%s has %s, and %d are taken of it", attr, plural(have, "output"), want)
-		}
-		return ""
-	}
-	value := func(g *onnxpb.GraphProto, list []*onnxpb.ValueInfoProto, i int) *shape.Value {
-		if i >= len(list) {
-			return nil
-		}
-		return found.Of(g, list[i].GetName())
-	}
-	read := func(i int) *shape.Value {
-		for b := c.body; b != nil && i < len(n.GetInput()); b = b.parent {
-			if v := found.Of(b.graph, n.GetInput()[i]); v != nil {
-				return v
-			}
-		}
-		return nil
-	}
-	body := graph("body")
-	// pair holds what is handed to a body as its input to what the body gives back for the next pass.
-	pair := func(in, input, output int) string {
-		given, taken := read(in), value(body, body.GetInput(), input)
-		if differ(given, taken) {
-			return fmt.Sprintf("input %d of the node is %s, and input %q of the graph %s", in, given, body.Input[input].GetName(), taken)
-		}
-		if back := value(body, body.GetOutput(), output); output >= 0 && differ(taken, back) {
-			return fmt.Sprintf("input %q of the graph is %s, and output %q, which it is the next time, %s", body.Input[input].GetName(), taken, body.Output[output].GetName(), back)
 		}
 		return ""
 	}
@@ -242,32 +212,13 @@ func heldGraph(c chosenNode, found *shape.Result) string {
 	switch n.GetOpType() {
 	case "If":
 		why = append(why, count("then_branch", out), count("else_branch", out))
-		then, els := graph("then_branch"), graph("else_branch")
-		for i := range out {
-			if a, b := value(then, then.GetOutput(), i), value(els, els.GetOutput(), i); differ(a, b) {
-				why = append(why, fmt.Sprintf("output %d is %s in then_branch and %s in else_branch", i, a, b))
-			}
-		}
 	case "Loop":
 		why = append(why, count("body", out+1))
-		for i := 2; i < len(n.GetInput()); i++ {
-			why = append(why, pair(i, i, i-1))
-		}
 	case "Scan":
 		why = append(why, count("body", out))
-		if len(body.GetInput()) == len(n.GetInput()) { // before version 9 the lengths of the sequences came first
-			states := len(n.GetInput()) - int(n.Attr("num_scan_inputs").GetI())
-			for i := range n.GetInput() {
-				back := -1
-				if i < states {
-					back = i
-				}
-				why = append(why, pair(i, i, back))
-			}
-		}
 	case "SequenceMap":
 		why = append(why, count("body", out))
-		if have := len(body.GetInput()); have != len(n.GetInput()) {
+		if have := len(n.Attr("body").GetG().GetInput()); have != len(n.GetInput()) {
 			why = append(why, fmt.Sprintf("body has %s, and %d are handed to it", plural(have, "input"), len(n.GetInput())))
 		}
 	}
@@ -277,12 +228,4 @@ func heldGraph(c chosenNode, found *shape.Result) string {
 		}
 	}
 	return ""
-}
-
-// differ tells whether two values are known to be of different kinds or element types.
-func differ(a, b *shape.Value) bool {
-	if a == nil || b == nil || a.Kind == shape.Unknown || b.Kind == shape.Unknown {
-		return false
-	}
-	return a.Kind != b.Kind || a.Elem != 0 && b.Elem != 0 && a.Elem != b.Elem || differ(a.Of, b.Of)
 }

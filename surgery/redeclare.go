@@ -34,7 +34,11 @@ func holdTypes(original, edited *onnxpb.ModelProto) error {
 	}
 	for _, f := range now {
 		if had[key(f)]--; had[key(f)] < 0 {
-			return contradiction(f.Node, f.Tensor, f.Message)
+			why := f.Message
+			if f.Graph != "" {
+				why = "in " + f.Graph + ": " + why
+			}
+			return contradiction(f.Node, f.Tensor, why)
 		}
 	}
 	return nil

@@ -47,7 +47,14 @@ type InputSpec struct {
 // Refused (kind Refused) are: an input with a default (an initializer of the same name), a graft on an input that is an output too, and a shape that
 // takes a number away or replaces it by another. Unfit are a request for another rank or layout than the input has, and names that do not exist.
 func SetInput(m *onnxpb.ModelProto, name string, s InputSpec) (*Report, error) {
-	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) { return setInput(m, name, s) })
+	original := m
+	return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
+		r, err := setInput(m, name, s)
+		if err == nil && len(m.GetGraph().GetNode()) > len(original.GetGraph().GetNode()) { // an old opset's operators do not take every type
+			err = holdTypes(original, m)
+		}
+		return r, err
+	})
 }
 
 func setInput(m *onnxpb.ModelProto, name string, s InputSpec) (*Report, error) {

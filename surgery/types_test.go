@@ -52,6 +52,9 @@ func TestEditsHoldTypes(t *testing.T) {
 		}},
 		{"expand-dim of 8 bits", 19, eight, expand(ExpandOptions{})},
 		{"expand-dim of an input of 8 bits", 19, eight, expand(ExpandOptions{Inputs: []string{"u"}})},
+		{"the layout of an input of 8 bits", 19, `g (float8e4m3fn[1,3,4,4] u) => (float8e4m3fn[1,3,4,4] y) { y = Identity (u) }`, func(m *onnxpb.ModelProto) (*Report, error) {
+			return SetInput(m, "u", InputSpec{Layout: NHWC})
+		}},
 		{"one branch", 17, bodies, setTo("c1")},
 		{"the state of a Loop", 17, bodies, setTo("c3")},
 		{"the condition of a Loop", 17, bodies, setTo("c5")},
