@@ -74,3 +74,18 @@ func TestInsertIntoASubgraphOfOldModels(t *testing.T) {
 	out := compute(t, m, map[string]*onnxpb.Array{"c": onnxpb.ArrayOf([]int64{}, []bool{true}), "x": onnxpb.ArrayOf([]int64{2}, []float32{1, -3})})
 	want(t, fmt.Sprint(out["y"].Array.Data, len(m.Graph.Input)), "[2 6] 2")
 }
+
+// TestFillNodesOfTypesThatRun fills a model with weights of 4 and 8 bits, of which ONNX Runtime makes no ConstantOfShape: they stay weights, and the model runs.
+func TestFillNodesOfTypesThatRun(t *testing.T) {
+	m, err := onnxtext.Parse(`<ir_version: 10, opset_import: ["": 21]> g (float[2,4] x) => (float[2,4] y) <int4[4] w = {33,67}, float8e4m3fn[4] v = {56,56,56,56}, float s = {0.5}, float[4] k = {1,2,3,4}> {
+		a = DequantizeLinear (w, s) b = DequantizeLinear (v, s) c = Add (x, a) d = Add (c, b) y = Add (d, k) }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := surgery.Fill(m, surgery.FillOptions{With: surgery.FillZeros, Nodes: true, Min: 1}); err != nil {
+		t.Fatal(err)
+	}
+	x := []float32{1, -2, 3, 4, 5, 6, 7, 8}
+	out := compute(t, m, map[string]*onnxpb.Array{"x": onnxpb.ArrayOf([]int64{2, 4}, x)})
+	want(t, fmt.Sprint(out["y"].Array.Data), fmt.Sprint(x))
+}

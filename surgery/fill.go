@@ -220,10 +220,9 @@ func (f *filler) plan(c Constant) error {
 		}
 		f.left[why]++
 	}
-	if n, err := onnxpb.Count(c.filled().GetDims()); err == nil {
-		f.largest[key] = max(f.largest[key], (n*int64(onnxpb.ElemBits(e))+7)/8)
-	}
-	return nil
+	_, size, err := measured(c, c.filled()) // before room is made for it
+	f.largest[key] = max(f.largest[key], size)
+	return err
 }
 
 func (f *filler) fill(c Constant) error {
@@ -260,19 +259,27 @@ func plausible(t *onnxpb.TensorProto, n, size int64) bool {
 	return size <= math.MaxInt32
 }
 
+// measured returns how many elements a tensor has, and their bytes, or refuses to make so many up.
+func measured(c Constant, t *onnxpb.TensorProto) (n, size int64, err error) {
+	if n, err = onnxpb.Count(t.GetDims()); err != nil {
+		return 0, 0, err
+	}
+	size = (n*int64(onnxpb.ElemBits(onnxpb.TensorProto_DataType(t.GetDataType()))) + 7) / 8
+	if size > 1<<40 {
+		return 0, 0, &onnxpb.Error{Kind: onnxpb.Refused, Tensor: c.Name, Msg: fmt.Sprintf("%d bytes would be made up for it", size), Hint: "fill with zeros in nodes"}
+	}
+	if !plausible(t, n, size) {
+		return 0, 0, &onnxpb.Error{Tensor: c.Name, Msg: fmt.Sprintf("its shape asks for %d bytes, which it does not hold", size), Hint: "the model is not valid: see onnxtool check"}
+	}
+	return n, size, nil
+}
+
 // elements makes a tensor of the type and shape of another.
 func (f *filler) elements(c Constant, t *onnxpb.TensorProto) (*onnxpb.TensorProto, error) {
 	e := onnxpb.TensorProto_DataType(t.GetDataType())
-	n, err := onnxpb.Count(t.GetDims())
+	n, size, err := measured(c, t)
 	if err != nil {
 		return nil, err
-	}
-	size := (n*int64(onnxpb.ElemBits(e)) + 7) / 8
-	if size > 1<<40 {
-		return nil, &onnxpb.Error{Kind: onnxpb.Refused, Tensor: c.Name, Msg: fmt.Sprintf("%d bytes would be made up for it", size), Hint: "fill with zeros in nodes"}
-	}
-	if !plausible(t, n, size) {
-		return nil, &onnxpb.Error{Tensor: c.Name, Msg: fmt.Sprintf("its shape asks for %d bytes, which it does not hold", size), Hint: "the model is not valid: see onnxtool check"}
 	}
 	next := &onnxpb.TensorProto{DataType: t.DataType, Dims: slices.Clone(t.GetDims())}
 	if f.constant {

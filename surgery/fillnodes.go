@@ -91,8 +91,11 @@ func (f *filler) noNode(c Constant) string {
 	if !ok {
 		return fmt.Sprintf("in a model of opset %d, and ConstantOfShape is from 9 on", version)
 	}
-	if e := onnxpb.TensorProto_DataType(c.Tensor.GetDataType()); !slices.Contains(op.TypeStrings(op.Outputs[0]), typeOf(e)) {
+	switch e := onnxpb.TensorProto_DataType(c.Tensor.GetDataType()); {
+	case !slices.Contains(op.TypeStrings(op.Outputs[0]), typeOf(e)):
 		return fmt.Sprintf("%s, which ConstantOfShape does not make at opset %d", onnxpb.TypeName(e), version)
+	case e == onnxpb.TensorProto_BFLOAT16 || onnxpb.ElemBits(e) < 8 || onnxpb.ElemBits(e) == 8 && e != onnxpb.TensorProto_INT8 && e != onnxpb.TensorProto_UINT8 && e != onnxpb.TensorProto_BOOL:
+		return onnxpb.TypeName(e) + ", of which ONNX Runtime makes no ConstantOfShape"
 	}
 	return ""
 }

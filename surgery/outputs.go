@@ -73,7 +73,12 @@ func AddOutputs(m *onnxpb.ModelProto, o OutputChoice) (*Report, error) {
 		}
 		d.replaceOutputs(outputs)
 		for _, name := range names {
-			if s := d.index.SparseInitializer(name); s != nil && !d.index.IsOutput(name) {
+			s := d.index.SparseInitializer(name)
+			switch {
+			case s == nil || d.index.IsOutput(name):
+			case importOf(m.GetOpsetImport(), "") == 0:
+				d.r.Note("%q is sparse, and ONNX Runtime takes no sparse initializer for an output", name)
+			default:
 				copySparse(m, s, d.r)
 			}
 		}
