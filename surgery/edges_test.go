@@ -89,3 +89,14 @@ func TestFillNodesOfTypesThatRun(t *testing.T) {
 	out := compute(t, m, map[string]*onnxpb.Array{"x": onnxpb.ArrayOf([]int64{2, 4}, x)})
 	want(t, fmt.Sprint(out["y"].Array.Data), fmt.Sprint(x))
 }
+
+// TestSetBatchToANumberThatContradicts gives a symbol a number that a constant beside it does not go with.
+func TestSetBatchToANumberThatContradicts(t *testing.T) {
+	m := parse(t, `g (float[N,4] x) => (float[N,4] y) <float[2,4] w = {1,2,3,4,5,6,7,8}> { h = Neg (x) y = Add (h, w) }`)
+	if _, err := surgery.SetBatch(onnxpb.Clone(m), onnxpb.Number(3)); onnxpb.KindOf(err) != onnxpb.Refused {
+		t.Errorf("%v", err)
+	}
+	if _, err := surgery.SetBatch(m, onnxpb.Number(2)); err != nil {
+		t.Error(err)
+	}
+}

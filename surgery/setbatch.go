@@ -89,11 +89,15 @@ func (o BatchOptions) mustComeOut(m *onnxpb.ModelProto, r *Report) error {
 // contradict it are mended where they can be found out as above.
 func SetBatchOf(m *onnxpb.ModelProto, batch onnxpb.Dim, o BatchOptions) (*Report, error) {
 	o = o.partAxes(m)
+	original := m
 	try := func(edit func(*onnxpb.ModelProto) (*Report, error)) (*Report, error) {
 		return atomically(m, func(m *onnxpb.ModelProto) (*Report, error) {
 			r, err := edit(m)
 			if err == nil {
 				err = o.mustComeOut(m, r)
+			}
+			if err == nil { // a size elsewhere may contradict a number that the model never said
+				err = holdTypes(original, m)
 			}
 			return r, err
 		})
