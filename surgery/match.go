@@ -168,6 +168,20 @@ func newMatching(w *wires, pattern *onnxpb.ModelProto, o MatchOptions) (*matchin
 			return nil, usage("give it back, or leave it out", "makes %q, which nothing reads", name)
 		}
 	}
+	// A pattern that says of which operator sets it is means the operators of those.
+	for _, n := range x.nodes {
+		id := callOf(n)
+		own, have := importOf(p.GetOpsetImport(), id.domain), w.m.OpsetVersion(id.domain)
+		if own == 0 || have == 0 || own == have {
+			continue
+		}
+		a, okA := opset.Lookup(id.domain, id.name, own)
+		b, okB := opset.Lookup(id.domain, id.name, have)
+		if opset.Known(id.domain) && !(okA && okB && a.SinceVersion == b.SinceVersion) {
+			return nil, &onnxpb.Error{Msg: fmt.Sprintf("the pattern is of version %d of the operator set, and the model of version %d, between which the operator %s differs", own, have, typeLabel(n)),
+				Hint: "write the pattern for the model's version, or leave its header out"}
+		}
+	}
 	var graphs []string
 	for _, f := range w.frames {
 		if f.root == "" {

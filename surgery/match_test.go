@@ -220,6 +220,26 @@ func TestReplaceRefuses(t *testing.T) {
 	}
 }
 
+// TestReplaceHoldsVersionsAndNames refuses a pattern of another Softmax than the model's, and takes a block whose inner value has the name of an input of the pattern that it does not take.
+func TestReplaceHoldsVersionsAndNames(t *testing.T) {
+	m, err := onnxtext.Parse(`<ir_version: 8, opset_import: ["": 11]> g (float[2,4,3] x) => (float[2,4,3] y) { y = Softmax (x) }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := onnxtext.Parse(`<ir_version: 8, opset_import: ["": 17]> p (a) => (b) { b = Softmax (a) }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failsWith(t, m, func(m *onnxpb.ModelProto) (*Report, error) {
+		return Replace(m, p, patternOf(t, `(a) => (b) { b = Neg (a) }`), ReplaceOptions{})
+	}, onnxpb.Unfit, "operator Softmax differs")
+	m = fromText(t, `g (float[2] x, float[2] w) => (float[2] y) { y = Mul (x, w) }`)
+	if _, err := Replace(m, patternOf(t, `(a, k) => (b) { b = Mul (a, k) }`), patternOf(t, `(a) => (b) { k = Relu (a) b = Neg (k) }`), ReplaceOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	valid(t, m, "after")
+}
+
 // TestReplaceInOldModels gives a model of IR version 3 an initializer, which has to be an input there.
 func TestReplaceInOldModels(t *testing.T) {
 	m := fromText(t, `g (float[3] x) => (float[3] y) { y = Relu (x) }`)

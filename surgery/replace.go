@@ -84,6 +84,7 @@ type replacement struct {
 	join  *insertion // what brings the block and the model together
 	block *onnxpb.GraphProto
 	dead  *deletion
+	takes map[string]bool   // the inputs of the block
 	dense map[string]string // the names of the block's initializers in the model
 }
 
@@ -157,7 +158,7 @@ func newReplacement(x *matching, original, block *onnxpb.ModelProto, o ReplaceOp
 	join.raiseVersion()
 	join.c.Retype = o.Retype
 	join.noteTypes()
-	return &replacement{x: x, r: r, join: join, block: g, dense: map[string]string{}}, nil
+	return &replacement{x: x, r: r, join: join, block: g, takes: defaults, dense: map[string]string{}}, nil
 }
 
 // madeBy are the values that the nodes of a graph make.
@@ -284,7 +285,7 @@ func (b *replacement) copyFor(m *PatternMatch) ([]*onnxpb.NodeProto, error) {
 	c := onnxpb.Clone(&onnxpb.ModelProto{Graph: &onnxpb.GraphProto{Node: b.block.Node}})
 	to := map[string]string{}
 	for name, v := range m.wires {
-		if b.x.inputs[name] != nil || b.x.outputs[name] {
+		if b.takes[name] || b.x.outputs[name] {
 			to[name] = v.name
 		}
 	}
