@@ -29,3 +29,12 @@ func (x *TypeProto) AllDims() iter.Seq[*TensorShapeProto_Dimension] {
 		}
 	}
 }
+
+// DropSymbols leaves the dimensions of a type open that are symbols, as those of another model mean nothing.
+func (x *TypeProto) DropSymbols() {
+	for d := range x.AllDims() {
+		if d.GetDimParam() != "" {
+			d.Value = nil
+		}
+	}
+}

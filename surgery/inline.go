@@ -440,11 +440,7 @@ func (x *inliner) declare(list []*onnxpb.ValueInfoProto, to map[string]string, f
 		if !ok || !fresh[name] {
 			continue
 		}
-		for d := range v.GetType().AllDims() {
-			if d.GetDimParam() != "" {
-				d.Value = nil
-			}
-		}
+		v.GetType().DropSymbols()
 		v.Name = proto.String(name)
 		*infos = append(*infos, v)
 	}

@@ -44,10 +44,10 @@ type PatternMatch struct {
 //
 // Nodes match that have the operator, the domain, as many inputs, and the attributes of the pattern's; an attribute that refers to a name (alpha: float = @a) matches any value, or the operator's
 // default, and gives it that name: the same name twice is the same value. Two inputs of Add, Mul, And, Or, Xor, Equal, Max, Min, Sum, Mean and the bitwise operators match in either order. An input of the
-// pattern means any value, also one that stands in a graph around; where it has a type, only one that is known to have it, and its symbols mean one dimension each. Initializers and Constants of the
+// pattern means any value, also one that stands in a graph around; where it, or an output, has a type, only one that is known to have it, and its symbols mean one dimension each. Initializers and Constants of the
 // pattern mean constants with the same type, shape and bits. What the pattern makes and does not give back is read by the group alone, and no output. No node is in two groups: the first one has it.
 //
-// Errors of kind Usage: a pattern without nodes, with subgraphs, whose nodes do not hang together, or whose output is one of its inputs. Errors of kind Refused: so many ways to match that they cannot be tried.
+// Errors of kind Unfit: a pattern of another version of an operator than the model's, constants whose data cannot be read. Errors of kind Usage: a pattern without nodes, with subgraphs, whose nodes do not hang together, or whose output is one of its inputs. Errors of kind Refused: so many ways to match that they cannot be tried.
 func Match(m, pattern *onnxpb.ModelProto, o MatchOptions) ([]PatternMatch, error) {
 	if m.GetGraph() == nil {
 		return nil, &onnxpb.Error{Msg: "the model has no graph", Hint: "there is nothing to search"}
@@ -67,7 +67,9 @@ type matching struct {
 	nodes   []*onnxpb.NodeProto
 	makes   map[string]int                    // the node that makes a value of the pattern
 	outputs map[string]bool                   // those that the pattern gives back
+	failed  error                             // why data could not be read
 	inputs  map[string]*onnxpb.ValueInfoProto // those that it takes
+	types   map[string]*onnxpb.TypeProto      // what the pattern says of those that it takes and gives back; nil where it says nothing
 	weights map[string]*onnxpb.TensorProto    // the constants of the pattern
 	free    map[string]bool                   // inputs that mean constants of any value
 	reads   map[string]int                    // how often a value is read in the pattern
@@ -101,7 +103,7 @@ func newMatching(w *wires, pattern *onnxpb.ModelProto, o MatchOptions) (*matchin
 			return nil, err
 		}
 	}
-	x := &matching{wires: w, o: o, pattern: p.Graph, makes: map[string]int{}, outputs: map[string]bool{}, inputs: map[string]*onnxpb.ValueInfoProto{}, weights: map[string]*onnxpb.TensorProto{},
+	x := &matching{wires: w, o: o, pattern: p.Graph, makes: map[string]int{}, outputs: map[string]bool{}, inputs: map[string]*onnxpb.ValueInfoProto{}, types: map[string]*onnxpb.TypeProto{}, weights: map[string]*onnxpb.TensorProto{},
 		free: map[string]bool{}, reads: map[string]int{}, operate: map[functionID][]placed{}, ops: map[functionID]*opset.Operator{}, digests: map[*onnxpb.TensorProto]string{}, taken: map[*onnxpb.NodeProto]bool{}}
 	for _, t := range p.Graph.Initializer {
 		x.weights[t.GetName()] = t
@@ -141,6 +143,7 @@ func newMatching(w *wires, pattern *onnxpb.ModelProto, o MatchOptions) (*matchin
 			return nil, usage("give each value a name of its own", "has %q twice", v.GetName())
 		}
 		x.inputs[v.GetName()] = v
+		x.types[v.GetName()] = v.GetType()
 		delete(x.weights, v.GetName()) // a default means nothing here
 	}
 	for _, name := range o.Constants {
@@ -154,6 +157,7 @@ func newMatching(w *wires, pattern *onnxpb.ModelProto, o MatchOptions) (*matchin
 			return nil, usage("an output is what one of its nodes makes", "gives back %q, which none of its nodes makes", v.GetName())
 		}
 		x.outputs[v.GetName()] = true
+		x.types[v.GetName()] = v.GetType()
 	}
 	for _, n := range x.nodes {
 		for _, name := range n.GetInput() {
@@ -270,6 +274,9 @@ func (x *matching) run() ([]PatternMatch, error) {
 		x.values, x.attrs, x.dims, x.undo = map[string]*wire{}, map[string]*onnxpb.AttributeProto{}, map[string]expr.Expr{}, nil
 		var found *PatternMatch
 		x.node(first, n.node, func() bool { return x.rest(1, &found) })
+		if x.failed != nil {
+			return nil, x.failed
+		}
 		if x.budget <= 0 {
 			return nil, &onnxpb.Error{Kind: onnxpb.Refused, Node: n.node.Label(), Msg: "there are too many ways to match the pattern here", Hint: "say more of the pattern: the types of its inputs, its constants, more nodes"}
 		}
@@ -430,7 +437,7 @@ func (x *matching) value(name string, v *wire) bool {
 	case x.free[name] && (!v.constant() || v.input):
 		return false
 	}
-	if in := x.inputs[name]; in.GetType() != nil && !x.hasType(v, in.GetType()) {
+	if t := x.types[name]; t != nil && !x.hasType(v, t) {
 		return false
 	}
 	x.values[name] = v
@@ -451,7 +458,10 @@ func (x *matching) sameConstant(t *onnxpb.TensorProto, v *wire) bool {
 func (x *matching) digest(t *onnxpb.TensorProto, dir string) string {
 	d, ok := x.digests[t]
 	if !ok {
-		if sum, err := onnxpb.Digest(t, dir); err == nil {
+		sum, err := onnxpb.Digest(t, dir)
+		if err != nil && x.failed == nil {
+			x.failed = err
+		} else if err == nil {
 			d = string(sum[:])
 		}
 		x.digests[t] = d

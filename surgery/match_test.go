@@ -78,6 +78,7 @@ func TestMatch(t *testing.T) {
 		{"a rank", `g (float[3] x, float[1,3] z) => (float[3] y, float[1,3] u) { [a] y = Neg (x) [b] u = Neg (z) }`, `(float[A,B] x) => (y) { y = Neg (x) }`, MatchOptions{}, "b"},
 		{"a size that follows", `g (float[N,3] x) => (float[3,N] y) { [a] h = Transpose <perm = [1,0]> (x) [b] y = Neg (h) }`, `(float[3,B] x) => (y) { y = Neg (x) }`, MatchOptions{}, "b"},
 		{"one symbol is one size", `g (float[N,3] x, float[N,N] z) => (float[N,3] y, float[N,N] u) { [a] y = Neg (x) [b] u = Neg (z) }`, `(float[A,A] x) => (y) { y = Neg (x) }`, MatchOptions{}, "b"},
+		{"a type of what is given back", `g (float[3] x, double[3] z) => (float[3] y, double[3] u) { [a] y = Neg (x) [b] u = Neg (z) }`, `(x) => (double[3] y) { y = Neg (x) }`, MatchOptions{}, "b"},
 		{"a type that is not known", `g (float[3] x) => (float[3] y) { [a] h = acme.Odd (x) [b] z = acme.Odd (h) [c] y = acme.Even (z) }`, `(float[3] x) => (y) { y = acme.Odd (x) }`, MatchOptions{}, "a"},
 
 		{"parts that hang together by an input", `g (float[2,2] x) => (float[2,2] q, float[2,2] k) <float[2,2] w = {1,2,3,4}, float[2,2] u = {5,6,7,8}> { [a] q = MatMul (x, w) [b] k = MatMul (x, u) }`,
@@ -238,6 +239,43 @@ func TestReplaceHoldsVersionsAndNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	valid(t, m, "after")
+}
+
+// TestMatchTellsOfUnreadableData makes an error of constants that cannot be compared, and no answer.
+func TestMatchTellsOfUnreadableData(t *testing.T) {
+	m := fromText(t, `g (float[2] x) => (float[2] y) <float[2] w = {1,2}> { y = Mul (x, w) }`)
+	p := patternOf(t, `(x) => (y) <float[2] w = ["location": "nowhere.bin"]> { y = Mul (x, w) }`)
+	failsWith(t, m, func(m *onnxpb.ModelProto) (*Report, error) {
+		_, err := Match(m, p, MatchOptions{PatternDir: t.TempDir()})
+		return nil, err
+	}, onnxpb.Unfit, "nowhere.bin")
+}
+
+// TestReplaceLeavesSymbolsOfBranches has a block with branches, whose symbols are not the model's.
+func TestReplaceLeavesSymbolsOfBranches(t *testing.T) {
+	m := fromText(t, `g (float[N,4] x, float[M,4] z) => (float[N,4] y, float[M,4] q) { y = Elu (x) q = Elu (z) }`)
+	b := patternOf(t, `(a) => (b) { n = ReduceSum <keepdims = 0> (a) c = Cast <to = 9> (n) b = If (c) <then_branch = t () => (float[N,4] p) { p = Neg (a) }, else_branch = e () => (float[N,4] r) { r = Abs (a) }> }`)
+	if _, err := Replace(m, patternOf(t, `(a) => (b) { b = Elu (a) }`), b, ReplaceOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	valid(t, m, "after")
+	everyNode(m.Graph.Node, func(x *onnxpb.NodeProto) {
+		for g := range x.Subgraphs() {
+			for _, v := range g.Output {
+				if d, ok := v.Shape(); !ok || len(d) != 2 || d[0].Param != "" || d[1] != onnxpb.Number(4) {
+					t.Errorf("%s is declared %s", v.GetName(), onnxpb.FormatTypeProto(v.Type))
+				}
+			}
+		}
+	})
+}
+
+// TestReplaceBesideAnOldContradiction replaces a node whose output was declared wrong before, by one of another operator: that is not the edit's doing.
+func TestReplaceBesideAnOldContradiction(t *testing.T) {
+	m := fromText(t, `g (float[2,3] x) => (float[2,3] v, float[2,3] y) <float[3] k = {0.5,1,2}> { v = Mul (k, k) y = Neg (x) }`)
+	if _, err := Replace(m, patternOf(t, `(a, c) => (b) { b = Mul (a, c) }`), patternOf(t, `(a, c) => (b) { b = Sub (a, c) }`), ReplaceOptions{}); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestReplaceInOldModels gives a model of IR version 3 an initializer, which has to be an input there.

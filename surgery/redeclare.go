@@ -23,17 +23,25 @@ func holdTypes(original, edited *onnxpb.ModelProto) error {
 	if len(now) == 0 {
 		return nil
 	}
-	key := func(f opset.Fault) opset.Fault {
-		f.Tensor = "" // which may have another name now
-		return f
+	// The value, or the node that makes it, may have another name now.
+	keys := []func(f opset.Fault) opset.Fault{
+		func(f opset.Fault) opset.Fault { f.Tensor = ""; return f },
+		func(f opset.Fault) opset.Fault {
+			if f.Tensor != "" {
+				f.Node = ""
+			}
+			return f
+		},
 	}
-	had := map[opset.Fault]int{}
+	had := map[opset.Fault]bool{}
 	_, before := shape.CheckTypes(original)
 	for _, f := range before {
-		had[key(f)]++
+		for _, key := range keys {
+			had[key(f)] = true
+		}
 	}
 	for _, f := range now {
-		if had[key(f)]--; had[key(f)] < 0 {
+		if !had[keys[0](f)] && !had[keys[1](f)] {
 			why := f.Message
 			if f.Graph != "" {
 				why = "in " + f.Graph + ": " + why
@@ -51,7 +59,7 @@ func contradiction(node, tensor, why string) error {
 // inferUndeclared infers a model as if none of its inner values and outputs were declared.
 func inferUndeclared(m *onnxpb.ModelProto) *shape.Result {
 	var undo []func()
-	eachDeclaration(m, func(_ *onnxpb.GraphProto, v *onnxpb.ValueInfoProto, _ bool) {
+	eachDeclaration(m, func(_ *onnxpb.GraphProto, v *onnxpb.ValueInfoProto, _ string) {
 		if t := v.Type; t != nil {
 			v.Type = nil
 			undo = append(undo, func() { v.Type = t })
@@ -64,15 +72,20 @@ func inferUndeclared(m *onnxpb.ModelProto) *shape.Result {
 	return found
 }
 
-// eachDeclaration calls fn with what the main graph and its subgraphs declare of the values that their nodes make, and tells whether it is an output.
-func eachDeclaration(m *onnxpb.ModelProto, fn func(g *onnxpb.GraphProto, v *onnxpb.ValueInfoProto, output bool)) {
+// eachDeclaration calls fn with what the main graph and its subgraphs declare of the values that their nodes make, and of those that subgraphs are handed; and tells what it is: value_info, output or input.
+func eachDeclaration(m *onnxpb.ModelProto, fn func(g *onnxpb.GraphProto, v *onnxpb.ValueInfoProto, what string)) {
 	var graph func(g *onnxpb.GraphProto)
 	graph = func(g *onnxpb.GraphProto) {
 		for _, v := range g.GetValueInfo() {
-			fn(g, v, false)
+			fn(g, v, "value_info")
 		}
 		for _, v := range g.GetOutput() {
-			fn(g, v, true)
+			fn(g, v, "output")
+		}
+		if g != m.GetGraph() {
+			for _, v := range g.GetInput() {
+				fn(g, v, "input")
+			}
 		}
 		for _, n := range g.GetNode() {
 			for sub := range n.Subgraphs() {
@@ -97,21 +110,21 @@ func (d *redeclaration) afterEdit(r *Report) error {
 		}
 	}
 	gone := map[*onnxpb.ValueInfoProto]bool{}
-	eachDeclaration(d.m, func(g *onnxpb.GraphProto, v *onnxpb.ValueInfoProto, output bool) {
+	eachDeclaration(d.m, func(g *onnxpb.GraphProto, v *onnxpb.ValueInfoProto, what string) {
 		was, is := d.before.Of(g, v.GetName()), after.Of(g, v.GetName())
 		if is == nil || was != nil && was.String() == is.String() {
 			return
 		}
 		if was == nil { // a value that the edit made, or gave another name
-			if !contradicted(v.GetType(), is) {
+			if what == "input" || !contradicted(v.GetType(), is) { // what a new body says that it takes is meant so
 				return
 			}
 			was = &shape.Value{}
 		}
 		t := is.Proto()
-		if t == nil && !output {
+		if t == nil && what == "value_info" {
 			gone[v] = true
-			r.Add("removed", "value_info", v.GetName(), onnxpb.FormatTypeProto(v.GetType()), "")
+			r.Add("removed", what, v.GetName(), onnxpb.FormatTypeProto(v.GetType()), "")
 			return
 		}
 		if t == nil {
@@ -121,10 +134,6 @@ func (d *redeclaration) afterEdit(r *Report) error {
 		old, now := onnxpb.FormatTypeProto(v.GetType()), onnxpb.FormatTypeProto(t)
 		if old == now {
 			return
-		}
-		what := "value_info"
-		if output {
-			what = "output"
 		}
 		if d := v.GetType().GetDenotation(); d != "" {
 			t.Denotation = &d

@@ -89,10 +89,14 @@ func Rename(m *onnxpb.ModelProto, rules []RenameRule) (*Report, error) {
 			}
 			by[k] = append(by[k], rule)
 		}
+		var unnamed unnamedNodes
+		if len(by[KindNode]) > 0 { // while values are called as they were: labels hold their names
+			unnamed = findUnnamed(m)
+		}
 		if err := renameValues(m, by[KindTensor], r); err != nil {
 			return nil, err
 		}
-		if err := renameNodes(m, by[KindNode], r); err != nil {
+		if err := renameNodes(m, unnamed, by[KindNode], r); err != nil {
 			return nil, err
 		}
 		if err := renameDims(m, by[KindDim], r); err != nil {

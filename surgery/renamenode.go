@@ -6,7 +6,7 @@ import (
 	"onnxtool/onnxpb"
 )
 
-func renameNodes(m *onnxpb.ModelProto, rules []RenameRule, r *Report) error {
+func renameNodes(m *onnxpb.ModelProto, unnamed unnamedNodes, rules []RenameRule, r *Report) error {
 	if len(rules) == 0 {
 		return nil
 	}
@@ -16,18 +16,15 @@ func renameNodes(m *onnxpb.ModelProto, rules []RenameRule, r *Report) error {
 	if err := oneOfThem(count, rules); err != nil {
 		return err
 	}
-	labels, list := unnamedNodes(m)
 	var named, labelled []RenameRule
 	for _, rule := range rules {
-		if !rule.Part && count[rule.From] == 0 && len(labels[rule.From]) > 0 {
+		if !rule.Part && count[rule.From] == 0 && len(unnamed.by[rule.From]) > 0 {
 			labelled = append(labelled, rule)
 			continue
 		}
 		if p, err := rule.pattern(count[rule.From] > 0); err == nil && p.exact && count[rule.From] == 0 {
-			for name := range count {
-				list = append(list, name)
-			}
-			return &onnxpb.Error{Msg: fmt.Sprintf("there is no node %q", rule.From), Hint: suggest("node", rule.From, unique(list))}
+			list := unique(append(unnamed.labels, sortedKeys(count)...))
+			return &onnxpb.Error{Msg: fmt.Sprintf("there is no node %q", rule.From), Hint: suggest("node", rule.From, list)}
 		}
 		named = append(named, rule)
 	}
@@ -44,7 +41,7 @@ func renameNodes(m *onnxpb.ModelProto, rules []RenameRule, r *Report) error {
 	}
 	given := map[*onnxpb.NodeProto]string{}
 	for _, rule := range labelled {
-		hits := labels[rule.From]
+		hits := unnamed.by[rule.From]
 		if len(hits) > 1 {
 			return manyNodes("node", rule.From, hits)
 		}
@@ -85,9 +82,14 @@ func oneOfThem(count map[string]int, rules []RenameRule) error {
 	return nil
 }
 
-// unnamedNodes finds the nodes outside of functions that have no name, by their labels, and by those behind the paths of their subgraphs; and lists the labels.
-func unnamedNodes(m *onnxpb.ModelProto) (by map[string][]candidate, list []string) {
-	by = map[string][]candidate{}
+// unnamedNodes are the nodes outside of functions that have no name: by their labels, and by those behind the paths of their subgraphs.
+type unnamedNodes struct {
+	by     map[string][]candidate
+	labels []string
+}
+
+func findUnnamed(m *onnxpb.ModelProto) unnamedNodes {
+	u := unnamedNodes{by: map[string][]candidate{}}
 	eachBody(m, func(b *nodeBody) {
 		if b.fn != nil {
 			return
@@ -97,12 +99,12 @@ func unnamedNodes(m *onnxpb.ModelProto) (by map[string][]candidate, list []strin
 				continue
 			}
 			c := candidate{n, b.path}
-			by[n.Label()] = append(by[n.Label()], c)
-			list = append(list, n.Label())
+			u.by[n.Label()] = append(u.by[n.Label()], c)
+			u.labels = append(u.labels, n.Label())
 			if b.path != "" {
-				by[c.full(n.Label())] = append(by[c.full(n.Label())], c)
+				u.by[c.full(n.Label())] = append(u.by[c.full(n.Label())], c)
 			}
 		}
 	})
-	return by, list
+	return u
 }

@@ -124,6 +124,15 @@ func newReplacement(x *matching, original, block *onnxpb.ModelProto, o ReplaceOp
 	g.Initializer = keep(g.Initializer, r0, "initializer", (*onnxpb.TensorProto).GetName, stays)
 	g.SparseInitializer = keep(g.SparseInitializer, r0, "initializer", sparseName, stays)
 	g.ValueInfo = nil
+	everyNode(g.Node, func(n *onnxpb.NodeProto) {
+		for sub := range n.Subgraphs() {
+			for _, list := range [][]*onnxpb.ValueInfoProto{sub.GetInput(), sub.GetOutput(), sub.GetValueInfo()} {
+				for _, v := range list {
+					v.GetType().DropSymbols() // which are not the model's
+				}
+			}
+		}
+	})
 	made := madeBy(g)
 	for _, v := range g.GetOutput() {
 		if !made[v.GetName()] {

@@ -110,6 +110,32 @@ func TestRetype(t *testing.T) {
 		})
 	}
 
+	// What a body is handed follows too: a Loop over a state of another shape, and of another type.
+	const looping = `<ir_version: 8, opset_import: ["": 17]> g (float[2,6] x, int64 n) => (float[2,6] o) <bool c = {1}> { [a] a = Identity (x)
+		o = Loop (n, c, a) <body = b (int64 i, bool ci, float[2,6] st) => (bool co, float[2,6] so) { co = Identity (ci) so = Neg (st) }> }`
+	long := read(`<ir_version: 8, opset_import: ["": 17]> b (i) => (o) { o = Cast <to = 11> (i) }`)
+	swapped := read(`<ir_version: 8, opset_import: ["": 17]> b (i) => (o) { o = Transpose <perm = [1,0]> (i) }`)
+	for want, b := range map[string]*onnxpb.ModelProto{"float64 [2,6]": long, "float32 [6,2]": swapped} {
+		m := read(looping)
+		if _, err := insert(b, "a", surgery.ReaderChoice{})(m); err != nil {
+			t.Fatal(err)
+		}
+		body := m.Graph.Node[len(m.Graph.Node)-1].Attr("body").G
+		for _, v := range []*onnxpb.ValueInfoProto{m.Graph.Output[0], body.Input[2], body.Output[1]} {
+			if got := onnxpb.FormatTypeProto(v.Type); got != want {
+				t.Errorf("%s is declared %s, want %s", v.GetName(), got, want)
+			}
+		}
+		ones := make([]float32, 12)
+		for i := range ones {
+			ones[i] = 1
+		}
+		out := compute(t, m, map[string]*onnxpb.Array{"x": onnxpb.ArrayOf([]int64{2, 6}, ones), "n": onnxpb.ArrayOf([]int64{}, []int64{3})})
+		if got, err := out["o"].Array.Float64s(); err != nil || got[0] != -1 || len(got) != 12 {
+			t.Errorf("%v, %v", got, err)
+		}
+	}
+
 	fixed := `<ir_version: 8, opset_import: ["": 17]> g (float[2,4] x) => (float[2,3] y) <float[4,3] w = {1,2,3,4,5,6,7,8,9,10,11,12}> { [soft] h = Relu (x) [mul] y = MatMul (h, w) }`
 	turn := read(`<ir_version: 8, opset_import: ["": 17]> b (i) => (o) { o = Transpose <perm = [1,0]> (i) }`)
 	for name, edit := range map[string]edit{"another size": insert(turn, "h", surgery.ReaderChoice{}), "another element type": insert(half, "h", surgery.ReaderChoice{})} {
