@@ -16,6 +16,12 @@ var attributeTypes = map[string]string{
 	"ints": "list of ints", "floats": "list of floats", "strings": "list of strings",
 }
 
+// AttributeTypes names, for people, the types that AttributeType reads.
+const AttributeTypes = "int, float, string, ints, floats, strings, tensor, type or graph"
+
+// AttributeType returns the type of an attribute that a word of the command line means, as package opset calls it; "" for a word that means none.
+func AttributeType(word string) string { return attributeTypes[word] }
+
 // typeAttributes are the attributes of integers that name an element type.
 var typeAttributes = map[string]bool{"to": true, "dtype": true, "output_dtype": true, "stash_type": true, "softmax_precision": true}
 

@@ -100,3 +100,13 @@ func TestSetBatchToANumberThatContradicts(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRenameNodeByItsLabelBesideItsTensor: the label is the one that the node has before anything is renamed.
+func TestRenameNodeByItsLabelBesideItsTensor(t *testing.T) {
+	m := parse(t, `g (float[2] x) => (float[2] y) { h = Sigmoid (x) y = Mul (h, x) }`)
+	rename(t, m, []surgery.RenameRule{{Kind: surgery.KindNode, From: "Sigmoid -> h", To: "s"}, {Kind: surgery.KindTensor, From: "h", To: "Q"}})
+	want(t, m.Graph.Node[0].GetName()+" "+m.Graph.Node[0].Output[0], "s Q")
+	if _, err := surgery.Rename(m, []surgery.RenameRule{{Kind: surgery.KindNode, From: "Mul -> z", To: "m"}, {Kind: surgery.KindTensor, From: "y", To: "z"}}); onnxpb.KindOf(err) != onnxpb.Unfit {
+		t.Errorf("%v", err)
+	}
+}

@@ -265,8 +265,8 @@ func wantedType(fact opset.Attribute, old *onnxpb.AttributeProto, c AttributeCha
 	}
 	given := ""
 	if c.Type != "" {
-		if given = attributeTypes[c.Type]; given == "" {
-			return known, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%q is no type of an attribute", c.Type), Hint: "there are int, float, string, ints, floats, strings, tensor, type, graph"}
+		if given = AttributeType(c.Type); given == "" {
+			return known, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("%q is no type of an attribute", c.Type), Hint: "there are " + AttributeTypes}
 		}
 	}
 	if c.Value != nil && given == "" && known.Type == "" {

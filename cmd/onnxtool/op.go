@@ -104,12 +104,6 @@ func opVersion(c *cli.Context) int64 {
 	return opset.Newest(c.String("domain"))
 }
 
-// attributeTypes are the types of attributes that NAME:TYPE=VALUE may name, as the operators' signatures call them.
-var attributeTypes = map[string]string{"int": "int", "float": "float", "string": "string", "ints": "list of ints", "floats": "list of floats", "strings": "list of strings", "tensor": "tensor", "graph": "graph"}
-
-// typeWords names the types of attributes for people.
-const typeWords = "int, float, string, ints, floats, strings, tensor or graph"
-
 // parseAttributes reads attributes, NAME=VALUE by the types that the operator gives them, NAME:TYPE=VALUE by that type. One that the operator does not have is left to others to refuse.
 // files keeps the models open whose graphs are attributes; sources are these models.
 func parseAttributes(given []string, domain, name string, version int64, files modelFiles) (list []*onnxpb.AttributeProto, sources []surgery.GraphSource, err error) {
@@ -121,14 +115,14 @@ func parseAttributes(given []string, domain, name string, version int64, files m
 		}
 		known := opset.Attribute{}
 		if base, typ, typed := strings.Cut(key, ":"); typed {
-			known = opset.Attribute{Name: base, Type: attributeTypes[typ]}
+			known = opset.Attribute{Name: base, Type: surgery.AttributeType(typ)}
 			if known.Type == "" || base == "" {
-				return nil, nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("--attr %s: %q is no type of attributes", s, typ), Hint: "write NAME:TYPE=VALUE with " + typeWords}
+				return nil, nil, &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("--attr %s: %q is no type of attributes", s, typ), Hint: "write NAME:TYPE=VALUE with " + surgery.AttributeTypes}
 			}
 		} else if ok {
 			known, _ = sig.Attribute(key)
 		} else {
-			e := &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("--attr %s: the operator %s is not known, and so is the type of its attributes not", s, name), Hint: "write NAME:TYPE=VALUE with " + typeWords}
+			e := &onnxpb.Error{Kind: onnxpb.Usage, Msg: fmt.Sprintf("--attr %s: the operator %s is not known, and so is the type of its attributes not", s, name), Hint: "write NAME:TYPE=VALUE with " + surgery.AttributeTypes}
 			if hint := surgery.UnknownOperatorHint(domain, name, version); hint != "" {
 				e.Hint = hint + ", and NAME:TYPE=VALUE"
 			}
